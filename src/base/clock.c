@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* clock.c - time and its texts */
+
+#include "base/clock.h"
+
+#include <stdbool.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/str.h"
+
+static int64_t now(clockid_t id)
+{
+	struct timespec ts;
+
+	(void)clock_gettime(id, &ts); /* cannot fail for these clocks */
+	return ts.tv_sec * NS_PER_S + ts.tv_nsec;
+}
+
+int64_t clock_real_ns(void)
+{
+	return now(CLOCK_REALTIME);
+}
+
+int64_t clock_mono_ns(void)
+{
+	return now(CLOCK_MONOTONIC);
+}
+
+const char *clock_rfc3339(int64_t real_ns, char out[RFC3339_SIZE])
+{
+	int64_t sec = real_ns / NS_PER_S, ns = real_ns % NS_PER_S;
+	struct tm tm;
+	time_t t;
+
+	if (ns < 0) {
+		ns += NS_PER_S;
+		sec--;
+	}
+	t = (time_t)sec;
+	if (!real_ns || !gmtime_r(&t, &tm))
+		(void)snprintf(out, RFC3339_SIZE, "0001-01-01T00:00:00Z");
+	else
+		(void)snprintf(out, RFC3339_SIZE, "%04u-%02u-%02uT%02u:%02u:%02u.%09uZ", (unsigned)(tm.tm_year + 1900) % 10000,
+			       (unsigned)(tm.tm_mon + 1) % 100, (unsigned)tm.tm_mday % 100, (unsigned)tm.tm_hour % 100,
+			       (unsigned)tm.tm_min % 100, (unsigned)tm.tm_sec % 100, (unsigned)(ns % NS_PER_S));
+	return out;
+}
+
+/* Exactly @n digits at *s, which moves on. */
+static int digits(const char **s, int n, int *ret)
+{
+	int v = 0;
+
+	for (int i = 0; i < n; i++, (*s)++) {
+		if (**s < '0' || **s > '9')
+			return -EINVAL;
+		v = v * 10 + (**s - '0');
+	}
+	*ret = v;
+	return 0;
+}
+
+static int expect(const char **s, char c)
+{
+	if (**s != c)
+		return -EINVAL;
+	(*s)++;
+	return 0;
+}
+
+static int fraction(const char **s, int64_t *ret_ns)
+{
+	int64_t scale = NS_PER_S / 10, ns = 0;
+
+	if (**s != '.') {
+		*ret_ns = 0;
+		return 0;
+	}
+	(*s)++;
+	if (**s < '0' || **s > '9')
+		return -EINVAL;
+	for (; **s >= '0' && **s <= '9'; (*s)++, scale /= 10)
+		ns += (**s - '0') * scale;
+	*ret_ns = ns;
+	return 0;
+}
+
+static int zone(const char **s, int *ret_offset_s)
+{
+	int sign, h, m;
+
+	if (**s == 'Z' || **s == 'z') {
+		(*s)++;
+		*ret_offset_s = 0;
+		return 0;
+	}
+	if (**s != '+' && **s != '-')
+		return -EINVAL;
+	sign = *(*s)++ == '-' ? -1 : 1;
+	if (digits(s, 2, &h) < 0 || expect(s, ':') < 0 || digits(s, 2, &m) < 0 || h > 23 || m > 59)
+		return -EINVAL;
+	*ret_offset_s = sign * (h * 3600 + m * 60);
+	return 0;
+}
+
+int clock_parse_rfc3339(const char *s, int64_t *ret_ns)
+{
+	int year, mon, day, h, m, sec, off;
+	int64_t ns;
+	struct tm tm = {0};
+
+	if (digits(&s, 4, &year) < 0 || expect(&s, '-') < 0 || digits(&s, 2, &mon) < 0 || expect(&s, '-') < 0 ||
+	    digits(&s, 2, &day) < 0 || (*s != 'T' && *s != 't'))
+		return -EINVAL;
+	s++;
+	if (digits(&s, 2, &h) < 0 || expect(&s, ':') < 0 || digits(&s, 2, &m) < 0 || expect(&s, ':') < 0 ||
+	    digits(&s, 2, &sec) < 0 || fraction(&s, &ns) < 0 || zone(&s, &off) < 0 || *s)
+		return -EINVAL;
+	if (mon < 1 || mon > 12 || day < 1 || day > 31 || h > 23 || m > 59 || sec > 60 || year < 1)
+		return -EINVAL;
+	if (year < 1700 || year > 2200) { /* outside of what 64 bits of nanoseconds hold */
+		*ret_ns = 0;
+		return 0;
+	}
+	tm = (struct tm){.tm_year = year - 1900, .tm_mon = mon - 1, .tm_mday = day, .tm_hour = h, .tm_min = m, .tm_sec = sec};
+	*ret_ns = ((int64_t)timegm(&tm) - off) * NS_PER_S + ns;
+	return 0;
+}
+
+/* Go's time.ParseDuration, whole and fractional units h m s ms us ns. */
+static int duration(const char *s, int64_t *ret_ns)
+{
+	static const struct {
+		const char *unit;
+		int64_t ns;
+	} units[] = {{"ms", NS_PER_MS}, {"us", 1000}, {"ns", 1}, {"h", 3600 * NS_PER_S}, {"m", 60 * NS_PER_S}, {"s", NS_PER_S}};
+	int64_t total = 0;
+
+	if (!*s)
+		return -EINVAL;
+	while (*s) {
+		int64_t whole = 0, frac;
+		size_t i;
+
+		if (*s < '0' || *s > '9')
+			return -EINVAL;
+		for (; *s >= '0' && *s <= '9'; s++)
+			if (__builtin_mul_overflow(whole, 10, &whole) || __builtin_add_overflow(whole, *s - '0', &whole))
+				return -ERANGE;
+		if (fraction(&s, &frac) < 0)
+			return -EINVAL;
+		for (i = 0; i < ARRAY_SIZE(units); i++)
+			if (str_has_prefix(s, units[i].unit))
+				break;
+		if (i == ARRAY_SIZE(units) || __builtin_mul_overflow(whole, units[i].ns, &whole) ||
+		    __builtin_add_overflow(total, whole, &total))
+			return -EINVAL;
+		total += (int64_t)((double)frac / 1e9 * (double)units[i].ns);
+		s += strlen(units[i].unit);
+	}
+	*ret_ns = total;
+	return 0;
+}
+
+int clock_parse_stamp(const char *s, int64_t now_ns, int64_t *ret_ns)
+{
+	const char *p = s;
+	bool neg = *p == '-';
+	int64_t sec = 0, ns, ago;
+
+	if (clock_parse_rfc3339(s, ret_ns) >= 0)
+		return 0;
+	p += neg;
+	if (*p >= '0' && *p <= '9') {
+		for (; *p >= '0' && *p <= '9'; p++)
+			if (__builtin_mul_overflow(sec, 10, &sec) || __builtin_add_overflow(sec, *p - '0', &sec))
+				return -ERANGE;
+		if (fraction(&p, &ns) >= 0 && !*p) {
+			if (__builtin_mul_overflow(sec, NS_PER_S, &sec) || __builtin_add_overflow(sec, ns, &sec))
+				return -ERANGE;
+			*ret_ns = neg ? -sec : sec;
+			return 0;
+		}
+	}
+	if (duration(s, &ago) < 0)
+		return -EINVAL;
+	*ret_ns = now_ns - ago;
+	return 0;
+}

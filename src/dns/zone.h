@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * zone.h - which names exist on which networks, and which sandbox sees them
+ *
+ * Pure. One record is one endpoint: its names and address on a network, and the sandbox that sees
+ * that network by it. A sandbox sees its networks in the order its endpoints were first set.
+ * Texts are keys as dname_text() makes them. Addresses in host order.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "dns/wire.h"
+
+/*
+ * Clients and caches in the container must not keep a local answer: a replaced container is found
+ * by the next question. (aardvark-dns does the same; Docker says 600 and lives with the
+ * complaints.)
+ */
+#define ZONE_TTL 0
+
+struct zone;
+struct zone_view;     /* what one sandbox sees */
+struct zone_endpoint; /* one record */
+
+struct zone_record {
+	const char *network_id, *network_name;
+	const char *sandbox;
+	char *const *names; /* names[0] is the one PTR answers; NULL or empty: only the view */
+	bool has_addr;
+	uint32_t addr;
+	unsigned generation; /* zone_sweep() */
+};
+
+int zone_new(struct zone **ret) MUST_CHECK;
+void zone_free(struct zone *z);
+DEFINE_AUTO(struct zone, zone_free);
+/* Adds or replaces the record of (network_id, sandbox). A name that no query can spell is left out.
+ * 0/-ENOMEM (the earlier record is then gone) */
+int zone_set(struct zone *z, const struct zone_record *rec) MUST_CHECK;
+void zone_del(struct zone *z, const char *network_id, const char *sandbox);
+void zone_sweep(struct zone *z, unsigned generation); /* drops records of other generations */
+size_t zone_len(const struct zone *z);
+
+const struct zone_view *zone_view(const struct zone *z, const char *sandbox); /* NULL: sees none */
+
+/* The endpoints that have a name. */
+struct zone_name {
+	struct zone_endpoint **eps;
+	size_t n, room;
+};
+/*
+ * zone_find() - @name (text) as @v sees it: on its networks in order, then as name.network with
+ * every split. The first network that knows it answers alone. NULL: nobody has it
+ */
+const struct zone_name *zone_find(const struct zone_view *v, const char *name);
+/* The address of an endpoint; false: none of this family. */
+bool zone_addr(const struct zone_endpoint *ep, uint32_t *ret);
+/* name.network of @addr on one of @v's networks. */
+bool zone_ptr(const struct zone_view *v, uint32_t addr, struct dname *ret);

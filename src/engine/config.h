@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * config.h - what atolld was told: dockerd's flags and daemon.json keys
+ *
+ * One table of options serves the command line, daemon.json and --help. A key given in both places
+ * is refused with dockerd's text. Options that mean nothing here are accepted and said so in the
+ * log.
+ */
+#pragma once
+
+#include <stdbool.h>
+
+#include "base/err.h"
+#include "base/log.h"
+#include "net/net.h"
+
+struct daemon_config {
+	char **hosts; /* -H; NULL: unix:///run/atoll.sock, or the sockets systemd hands over */
+	char *data_root, *exec_root, *pidfile, *config_file;
+	enum log_level log_level;
+	bool log_json, version, help;
+	char **labels;
+	char **insecure_registries, **registry_mirrors;
+	char **pools_text; /* --default-address-pool */
+	struct net_pool *pools;
+	size_t n_pools;
+	char *bip, *ip, *cgroup_parent, *firewall, *metrics_addr, *group, *init_path;
+	char **dns, **dns_search, **dns_opts;
+	bool icc, ip_forward, ip_masq, init;
+	uint32_t mtu, shutdown_timeout;
+	bool debug;
+	char **ignored; /* accepted, without meaning here */
+	char *lib_dir;	/* where atoll-dns, atoll-helper and busybox.tar are; NULL: found beside the
+			   program */
+};
+
+/* argv and the config file. Return: 0; 1 help or version was asked (fields say which); -errno. Free
+ * with daemon_config_done(). */
+int daemon_config_read(struct daemon_config *c, int argc, char **argv, struct err *e) MUST_CHECK;
+void daemon_config_done(struct daemon_config *c);
+void daemon_config_help(void); /* prints the option table to stdout */

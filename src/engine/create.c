@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * create.c - POST /containers/create: check everything, then one transaction
+ *
+ * What is not in the store (the container's directory) is made before the commit, so a death in
+ * between leaves a directory without a row, which recovery sweeps.
+ */
+
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/json.h"
+#include "base/log.h"
+#include "base/str.h"
+#include "engine/internal.h"
+
+static int choose_name(struct engine *en, const char *name, struct container *c, struct err *e)
+{
+	const struct container *other;
+	int r;
+
+	if (str_empty(name)) {
+		c->name = name_random(en);
+		return c->name ? 0 : err_nomem(e);
+	}
+	name += *name == '/';
+	r = name_check(name, e);
+	if (r < 0)
+		return r;
+	other = map_get(en->by_name, name);
+	if (other)
+		return err_conflict(e,
+				    "Conflict. The container name \"/%s\" is already in use by container \"%s\". You "
+				    "have to remove (or rename) that container to be able to reuse that name.",
+				    name, other->id);
+	return str_set(&c->name, name) < 0 ? err_nomem(e) : 0;
+}
+
+static int hostname_default(struct container *c, struct err *e)
+{
+	const char *mode = container_network_mode(c);
+	struct container *peer = container_netns_peer(c);
+	char host[256], *dot;
+
+	if (*js(c->config, "Hostname"))
+		return 0;
+	(void)snprintf(host, sizeof(host), "%.12s", c->id);
+	if (peer)
+		(void)snprintf(host, sizeof(host), "%s", js(peer->config, "Hostname"));
+	else if (streq(mode, "host") && gethostname(host, sizeof(host)) < 0)
+		return err_sys(e, errno, "cannot read the host's name");
+	host[sizeof(host) - 1] = '\0';
+	dot = streq(mode, "host") ? NULL : strchr(host, '.');
+	if (dot)
+		*dot = '\0';
+	return json_object_set_new(c->config, "Hostname", json_string(host)) < 0 ? err_nomem(e) : 0;
+}
+
+/* "container:web" is kept by id, so that a rename of web changes nothing. */
+static int resolve_peer(struct container *c, struct err *e)
+{
+	const char *mode = container_network_mode(c);
+	auto_free char *by_id = NULL;
+	struct container *peer;
+	int r;
+
+	if (streq(mode, "default"))
+		return json_object_set_new(c->host_config, "NetworkMode", json_string("bridge")) < 0 ? err_nomem(e) : 0;
+	if (!str_has_prefix(mode, "container:"))
+		return 0;
+	r = engine_find(c->en, mode + strlen("container:"), &peer, e);
+	if (r < 0)
+		return r;
+	by_id = str_printf("container:%s", peer->id);
+	if (!by_id || json_object_set_new(c->host_config, "NetworkMode", json_string(by_id)) < 0)
+		return err_nomem(e);
+	return 0;
+}
+
+static int build(struct container *c, const char *name, json_t *body, struct image *image, struct err *e)
+{
+	json_t *args = NULL;
+	auto_free char *path = NULL;
+	int r = spec_normalise(body, image_config(image), &c->config, &c->host_config, e);
+
+	if (r >= 0)
+		r = spec_validate(c->en, c->config, c->host_config, e);
+	if (r >= 0)
+		r = choose_name(c->en, name, c, e);
+	if (r >= 0)
+		r = resolve_peer(c, e);
+	if (r >= 0)
+		r = hostname_default(c, e);
+	if (r < 0)
+		return r;
+	path = container_argv0(c, &args);
+	json_decref(args);
+	if (str_empty(path))
+		return err_invalid(e, "no command specified");
+	return str_set(&c->image_id, image_id(image)) < 0 ? err_nomem(e) : 0;
+}
+
+static int claim(struct container *c, json_t *body, char ***warnings, struct err *e)
+{
+	json_t *networking = NULL;
+	int r = json_get_obj(body, "ContainerConfigWrapper", "NetworkingConfig", &networking, e);
+
+	if (r >= 0)
+		r = mounts_resolve(c, NULL, warnings, e);
+	if (r >= 0)
+		r = container_link(c) < 0 ? err_nomem(e) : 0;
+	if (r >= 0)
+		r = container_save(c, e); /* before its endpoints: their rows refer to it */
+	if (r >= 0)
+		r = endpoints_create(c, networking, e);
+	if (r >= 0)
+		r = container_save(c, e);
+	return r;
+}
+
+/* Anonymous volumes that a failed create made for itself. */
+static void drop_volumes(struct container *c)
+{
+	size_t i;
+	json_t *m;
+
+	json_array_foreach (c->mounts, i, m) {
+		struct volume *v = map_get(c->en->volumes, js(m, "Name"));
+
+		if (v && v->anonymous && volume_refs(c->en, v) == 0)
+			(void)volume_delete(c->en, v, NULL); /* an orphan volume is shown and prunable */
+	}
+}
+
+int engine_create(struct engine *en, const char *name, json_t *body, struct container **ret, char ***warnings,
+		  struct err *e)
+{
+	auto_(container_free) struct container *c = container_alloc(en);
+	const char *ref;
+	struct image *image;
+	int r;
+
+	if (!c)
+		return err_nomem(e);
+	r = json_get_str(body, "ContainerConfigWrapper", "Image", &ref, e);
+	if (r >= 0 && str_empty(ref))
+		r = err_invalid(e, "no image specified");
+	if (r >= 0)
+		r = image_find(en->images, ref, &image, e);
+	if (r < 0)
+		return r;
+	rand_id(c->id);
+	c->created_ns = clock_real_ns();
+	r = build(c, name, body, image, e);
+	if (r < 0)
+		return r;
+	r = storage_container_add(en->storage, c->id, e);
+	if (r >= 0)
+		r = db_begin(en->db, e);
+	if (r >= 0) {
+		r = claim(c, body, warnings, e);
+		if (r >= 0)
+			r = db_commit(en->db, e);
+		else
+			db_rollback(en->db);
+	}
+	if (r < 0) {
+		endpoints_remove(c);
+		container_unlink(c);
+		drop_volumes(c);
+		storage_container_remove(en->storage, c->id);
+		return r;
+	}
+	image_hold(en->images, c->image_id);
+	container_event(c, "create", NULL, NULL);
+	*ret = TAKE_PTR(c);
+	return 0;
+}
+
+int engine_rename(struct container *c, const char *name, struct err *e)
+{
+	auto_free char *old = strdup(c->name), *fresh = NULL;
+	int r;
+
+	name += *name == '/';
+	if (!*name)
+		return err_invalid(e, "Neither old nor new names may be empty");
+	r = name_check(name, e);
+	if (r < 0)
+		return r;
+	if (streq(name, c->name))
+		return err_conflict(e, "Renaming a container with the same name as its current name");
+	if (map_get(c->en->by_name, name))
+		return err_conflict(e, "Conflict. The container name \"/%s\" is already in use by container \"%s\". You "
+				       "have to remove (or rename) that container to be able to reuse that name.",
+				    name, ((struct container *)map_get(c->en->by_name, name))->id);
+	fresh = strdup(name);
+	if (!old || !fresh || map_put(c->en->by_name, name, c) < 0)
+		return err_nomem(e);
+	(void)map_del(c->en->by_name, c->name);
+	free(c->name);
+	c->name = TAKE_PTR(fresh);
+	r = container_save(c, e);
+	if (r < 0) {
+		(void)map_del(c->en->by_name, c->name);
+		(void)str_set(&c->name, old);
+		(void)map_put(c->en->by_name, c->name, c); /* its slot was just freed */
+		return r;
+	}
+	net_container_renamed(c->en->net, c->id, c->name);
+	container_event(c, "rename", "oldName", old);
+	return 0;
+}

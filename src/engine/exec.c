@@ -1,0 +1,309 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* exec.c - further processes in a running container */
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/json.h"
+#include "base/rand.h"
+#include "base/str.h"
+#include "engine/internal.h"
+
+#define EXECS_KEPT 256 /* ended ones a container remembers for inspect */
+
+struct exec {
+	struct list node;
+	struct container *c;
+	char id[ID_LEN + 1];
+	char **args, **env;
+	char *user, *cwd;
+	bool tty, in, out, err, privileged;
+	bool started, running, dropped;
+	int exit_code, pid;
+	struct attachment *attachment; /* until it is ready */
+	void (*cb)(int result, struct attachment *a, const struct err *e, void *data);
+	void *data;
+};
+
+static void exec_free(struct exec *x)
+{
+	if (!x)
+		return;
+	list_remove(&x->node);
+	strv_free(x->args);
+	strv_free(x->env);
+	free(x->user);
+	free(x->cwd);
+	free(x);
+}
+DEFINE_AUTO(struct exec, exec_free);
+
+/* An exec whose process still runs is freed when the runtime reports its end. */
+static void forget(struct exec *x)
+{
+	(void)map_del(x->c->en->execs, x->id);
+	list_remove(&x->node);
+	x->dropped = true;
+	x->c = NULL;
+	if (!x->running)
+		exec_free(x);
+}
+
+void execs_drop(struct container *c)
+{
+	while (!list_empty(&c->execs))
+		forget(list_entry(c->execs.next, struct exec, node));
+}
+
+static void trim(struct container *c)
+{
+	struct exec *x;
+	unsigned ended = 0;
+
+	list_for_each (x, &c->execs, node)
+		ended += x->started && !x->running;
+	list_for_each (x, &c->execs, node)
+		if (ended > EXECS_KEPT && x->started && !x->running) {
+			forget(x);
+			ended--;
+		}
+}
+
+static int parse(struct exec *x, const json_t *body, struct err *e)
+{
+	static const char o[] = "ExecConfig";
+	const char *user, *cwd;
+	int r = json_get_strv(body, o, "Cmd", true, &x->args, e);
+
+	if (r >= 0)
+		r = json_get_strv(body, o, "Env", false, &x->env, e);
+	if (r >= 0)
+		r = json_get_str(body, o, "User", &user, e);
+	if (r >= 0)
+		r = json_get_str(body, o, "WorkingDir", &cwd, e);
+	if (r >= 0)
+		r = json_get_bool(body, o, "Tty", &x->tty, e);
+	if (r >= 0)
+		r = json_get_bool(body, o, "AttachStdin", &x->in, e);
+	if (r >= 0)
+		r = json_get_bool(body, o, "AttachStdout", &x->out, e);
+	if (r >= 0)
+		r = json_get_bool(body, o, "AttachStderr", &x->err, e);
+	if (r >= 0)
+		r = json_get_bool(body, o, "Privileged", &x->privileged, e);
+	if (r < 0)
+		return r;
+	if (!x->args)
+		return err_invalid(e, "No exec command specified");
+	if (str_set(&x->user, str_empty(user) ? NULL : user) < 0 || str_set(&x->cwd, str_empty(cwd) ? NULL : cwd) < 0)
+		return err_nomem(e);
+	return 0;
+}
+
+static int running(const struct container *c, struct err *e)
+{
+	if (c->st.status == CONTAINER_RUNNING)
+		return 0;
+	return err_conflict(e, "container %s is not running", c->id);
+}
+
+int engine_exec_create(struct container *c, json_t *body, struct exec **ret, struct err *e)
+{
+	auto_(exec_free) struct exec *x = calloc(1, sizeof(*x));
+	int r;
+
+	if (!x)
+		return err_nomem(e);
+	r = running(c, e);
+	if (r >= 0)
+		r = parse(x, body, e);
+	if (r < 0)
+		return r;
+	rand_id(x->id);
+	x->c = c;
+	if (map_put(c->en->execs, x->id, x) < 0)
+		return err_nomem(e);
+	trim(c);
+	list_append(&c->execs, &x->node);
+	*ret = x;
+	{
+		auto_free char *action = str_printf("exec_create: %s", x->args[0]);
+
+		container_event(c, action ? action : "exec_create", "execID", x->id);
+	}
+	x = NULL;
+	return 0;
+}
+
+int engine_exec_find(struct engine *en, const char *id, struct exec **ret, struct err *e)
+{
+	struct exec *x = map_get(en->execs, id);
+
+	if (!x)
+		return err_not_found(e, "No such exec instance: %s", id);
+	*ret = x;
+	return 0;
+}
+
+static void exec_started(int pid_or_err, struct rt_attach *rt, const struct err *e, void *data)
+{
+	struct exec *x = data;
+	struct attachment *a = TAKE_PTR(x->attachment);
+	struct err mine = {0};
+
+	if (pid_or_err < 0) {
+		x->running = false;
+		x->exit_code = e && strstr(e->msg, "permission denied") ? 126 : 127;
+		if (a)
+			attachment_discard(a);
+		if (e)
+			mine = *e;
+		x->cb(pid_or_err, NULL, &mine, x->data);
+		if (x->dropped)
+			exec_free(x);
+		return;
+	}
+	x->pid = pid_or_err;
+	x->cb(0, a, NULL, x->data); /* first the client's stream, then what flows into it */
+	if (a)
+		attachment_ready(a, rt);
+}
+
+static void exec_ended(int exit_code, void *data)
+{
+	struct exec *x = data;
+	char text[12];
+
+	x->running = false;
+	x->exit_code = exit_code;
+	x->pid = 0;
+	if (x->dropped) {
+		exec_free(x);
+		return;
+	}
+	(void)snprintf(text, sizeof(text), "%d", exit_code);
+	container_event(x->c, "exec_die", "exitCode", text);
+}
+
+/* The container's variables, then the exec's own over them. */
+static int merged_env(const struct exec *x, char ***ret)
+{
+	auto_strv char **base = jstrv(x->c->config, "Env");
+	auto_strv char **all = NULL;
+	int r = 0;
+
+	for (size_t i = 0; r >= 0 && base && base[i]; i++) {
+		size_t len = strcspn(base[i], "=");
+		bool over = false;
+
+		for (size_t k = 0; x->env && x->env[k]; k++)
+			over = over || (strcspn(x->env[k], "=") == len && !strncmp(x->env[k], base[i], len));
+		if (!over)
+			r = strv_add(&all, base[i]);
+	}
+	for (size_t k = 0; r >= 0 && x->env && x->env[k]; k++)
+		r = strv_add(&all, x->env[k]);
+	if (r >= 0 && !str_empty(js(x->c->config, "Hostname")))
+		r = strv_addf(&all, "HOSTNAME=%s", js(x->c->config, "Hostname"));
+	if (r >= 0 && x->tty)
+		r = strv_add(&all, "TERM=xterm");
+	if (r >= 0)
+		*ret = TAKE_PTR(all);
+	return r < 0 ? r : 0;
+}
+
+static bool has_path(char *const *env)
+{
+	for (; env && *env; env++)
+		if (str_has_prefix(*env, "PATH="))
+			return true;
+	return false;
+}
+
+int engine_exec_start(struct exec *x, bool detach, bool tty, const struct rt_attach_ops *ops,
+		      void (*cb)(int result, struct attachment *a, const struct err *e, void *data), void *data,
+		      struct err *e)
+{
+	struct rt_attach_ops relay;
+	auto_strv char **env = NULL;
+	struct rt_exec rx;
+	int r = running(x->c, e);
+
+	(void)tty; /* the exec's own Tty decides, as in Docker */
+	if (r < 0)
+		return r;
+	if (x->running)
+		return err_conflict(e, "exec %s is already running", x->id);
+	if (x->started)
+		return err_conflict(e, "exec %s has already run", x->id);
+	if (merged_env(x, &env) < 0 ||
+	    (!has_path(env) &&
+	     strv_add(&env, "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin") < 0))
+		return err_nomem(e);
+	if (!detach && ops) {
+		relay = attachment_for_exec(x->c, ops, &x->attachment);
+		if (!x->attachment)
+			return err_nomem(e);
+	}
+	rx = (struct rt_exec){.id = x->c->id,
+			      .exec_id = x->id,
+			      .args = x->args,
+			      .env = env,
+			      .user = x->user,
+			      .cwd = x->cwd,
+			      .tty = x->tty,
+			      .open_stdin = x->in && !detach,
+			      .privileged = x->privileged};
+	if (!rx.user && *js(x->c->config, "User"))
+		rx.user = js(x->c->config, "User");
+	if (!rx.cwd && *js(x->c->config, "WorkingDir"))
+		rx.cwd = js(x->c->config, "WorkingDir");
+	x->cb = cb;
+	x->data = data;
+	x->started = x->running = true;
+	r = rt_exec_start(x->c->en->runtime, &rx, x->attachment ? &relay : NULL, exec_started, exec_ended, x, e);
+	if (r < 0) {
+		x->running = false;
+		if (x->attachment)
+			attachment_discard(TAKE_PTR(x->attachment));
+		return r;
+	}
+	container_event(x->c, "exec_start", "execID", x->id);
+	return 0;
+}
+
+void engine_exec_info(const struct exec *x, struct exec_info *ret)
+{
+	*ret = (struct exec_info){.id = x->id,
+				  .container_id = x->c->id,
+				  .running = x->running,
+				  .started = x->started,
+				  .tty = x->tty,
+				  .open_stdin = x->in,
+				  .open_stdout = x->out,
+				  .open_stderr = x->err,
+				  .privileged = x->privileged,
+				  .exit_code = x->exit_code,
+				  .pid = x->pid,
+				  .user = x->user,
+				  .args = x->args};
+}
+
+struct exec *container_exec_next(struct container *c, struct exec *prev)
+{
+	struct list *n = prev ? prev->node.next : c->execs.next;
+
+	return !n || n == &c->execs ? NULL : list_entry(n, struct exec, node);
+}
+
+int engine_resize(struct container *c, struct exec *x, unsigned rows, unsigned cols, struct err *e)
+{
+	int r = running(c, e);
+
+	if (r < 0)
+		return r;
+	if (x && !x->running)
+		return err_conflict(e, "exec %s is not running", x->id);
+	r = rt_resize(c->en->runtime, c->id, x ? x->id : NULL, rows, cols);
+	return r < 0 ? err_sys(e, -r, "cannot resize the terminal of container %s", c->id) : 0;
+}

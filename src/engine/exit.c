@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * exit.c - the end of a container's process, and what its restart policy makes of it
+ *
+ * At once, without a turn: state, store, event, names, ports, links. Then the runtime's leftovers
+ * (cleaning); when they are gone the waiters are told, and the policy restarts or --rm removes.
+ */
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/json.h"
+#include "base/log.h"
+#include "base/str.h"
+#include "engine/internal.h"
+
+#define RESTART_FIRST_MS 100
+#define RESTART_MAX_MS (60 * 1000)
+#define GOOD_LIFE_NS (10 * NS_PER_S) /* a life this long forgives the failures before it */
+
+static bool should_restart(const struct container *c)
+{
+	const json_t *rp = jo(c->host_config, "RestartPolicy");
+	const char *name = js(rp, "Name");
+	int64_t max = ji(rp, "MaximumRetryCount");
+
+	if (c->st.manual_stop || c->gone || c->en->closing || c->st.status == CONTAINER_REMOVING)
+		return false;
+	if (streq(name, "always") || streq(name, "unless-stopped"))
+		return true;
+	return streq(name, "on-failure") && c->st.exit_code != 0 && (!max || c->st.restart_count < max);
+}
+
+void restart_cancel(struct container *c)
+{
+	c->restart_timer = source_free(c->restart_timer);
+	if (c->st.status == CONTAINER_RESTARTING)
+		c->st.status = CONTAINER_EXITED;
+}
+
+static void restarted(int result, const struct err *e, void *data)
+{
+	struct container *c = data;
+
+	(void)e;
+	if (result < 0 && c->st.status == CONTAINER_RESTARTING) {
+		/* a start that cannot succeed (port taken, network gone): Docker gives up here too */
+		c->st.status = CONTAINER_EXITED;
+		(void)container_save_state(c, NULL);
+		container_notify(c, WAIT_NEXT_EXIT, c->st.error);
+	}
+	container_unlock(c);
+}
+
+static void restart_turn(struct container *c, void *data)
+{
+	(void)data;
+	if (c->st.status != CONTAINER_RESTARTING) { /* stopped or removed while it waited */
+		container_unlock(c);
+		return;
+	}
+	start_locked(c, restarted, c);
+}
+
+static void restart_due(void *data)
+{
+	struct container *c = data;
+
+	c->restart_timer = source_free(c->restart_timer);
+	c->st.restart_count++;
+	container_lock(c, restart_turn, NULL);
+}
+
+static void schedule_restart(struct container *c)
+{
+	int64_t ms = RESTART_FIRST_MS;
+	bool good = c->st.finished_ns - c->st.started_ns > GOOD_LIFE_NS;
+
+	c->failures = good ? 0 : c->failures + 1;
+	for (int i = 1; i < c->failures && ms < RESTART_MAX_MS; i++)
+		ms *= 2;
+	c->st.status = CONTAINER_RESTARTING;
+	(void)container_save_state(c, NULL); /* recovery decides anew from the policy anyway */
+	if (loop_timer(c->en->loop, MIN(ms, RESTART_MAX_MS), restart_due, c, &c->restart_timer) < 0) {
+		log_error("out of memory, a restart is given up container=%s", c->name);
+		c->st.status = CONTAINER_EXITED;
+	}
+}
+
+static void removed_itself(int result, const struct err *e, void *data)
+{
+	(void)data;
+	if (result < 0 && e && e->kind != ERR_NOT_FOUND)
+		log_warn("automatic removal failed error=%s", e->msg);
+}
+
+static void cleaned(int result, void *data)
+{
+	struct container *c = data;
+	struct list due;
+
+	if (result < 0)
+		log_warn("the runtime could not be cleaned up container=%s error=%s", c->id, strerror(-result));
+	c->cleaning = false;
+	list_init(&due);
+	while (!list_empty(&c->stopped)) {
+		struct list *n = c->stopped.next;
+
+		list_remove(n);
+		list_append(&due, n);
+	}
+	/* a restarting container goes from one life to the next: only "next exit" has come */
+	if (should_restart(c))
+		schedule_restart(c);
+	if (jb(c->host_config, "AutoRemove") && c->st.status == CONTAINER_EXITED && !c->en->closing)
+		engine_remove(c, false, true, removed_itself, NULL);
+	container_notify(c, WAIT_NEXT_EXIT, NULL);
+	while (!list_empty(&due)) {
+		struct stopped_hook *h = list_entry(due.next, struct stopped_hook, node);
+
+		list_remove(&h->node);
+		h->fn(h->data);
+	}
+}
+
+void container_on_stopped(struct container *c, struct stopped_hook *h)
+{
+	list_append(&c->stopped, &h->node);
+}
+
+void container_exited(struct container *c, int code, bool oom, int64_t when_ns)
+{
+	char text[12];
+
+	if (c->starting) { /* the start is still being committed: it comes back to us */
+		c->early_exit = true;
+		c->early_code = code;
+		c->early_oom = oom;
+		c->early_ns = when_ns;
+		return;
+	}
+	if (c->st.status != CONTAINER_RUNNING)
+		return;
+	c->st.status = CONTAINER_EXITED;
+	c->st.pid = 0;
+	c->st.exit_code = code;
+	c->st.oom_killed = oom;
+	c->st.finished_ns = when_ns ? when_ns : clock_real_ns();
+	c->early_exit = false;
+	c->cleaning = true;
+	execs_drop(c);
+	net_sandbox_stop(c->en->net, c->id);
+	if (container_save_state(c, NULL) < 0)
+		log_error("an exit could not be stored, it is found again at the next start container=%s", c->name);
+	(void)snprintf(text, sizeof(text), "%d", code);
+	if (oom)
+		container_event(c, "oom", NULL, NULL);
+	container_event(c, "die", "exitCode", text);
+	if (rt_delete(c->en->runtime, c->id, cleaned, c) < 0)
+		cleaned(-ENOMEM, c);
+	if (storage_unmount(c->en->storage, c->id, NULL) < 0)
+		log_debug("the root file system stays mounted until removal container=%s", c->id);
+}

@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* internal.h - what the engine's files share: the objects and the small verbs on them */
+#pragma once
+
+#include <sys/types.h>
+
+#include "base/list.h"
+#include "base/map.h"
+#include "engine/config.h"
+#include "engine/engine.h"
+#include "loop/job.h"
+#include "loop/loop.h"
+#include "loop/steps.h"
+#include "state/tables.h"
+#include "storage/storage.h"
+
+struct engine {
+	struct loop *loop;
+	const struct daemon_config *config;
+	struct db *db;
+	struct job_pool *jobs;
+	struct storage *storage;
+	struct images *images;
+	struct runtime *runtime;
+	struct net *net;
+	struct map *by_id, *by_name; /* struct container, both borrowed from @containers */
+	struct list containers;	     /* oldest first */
+	struct map *volumes;	     /* struct volume by name */
+	struct map *execs;	     /* struct exec by id */
+	struct list event_subs;
+	struct event_log *events;
+	char id[ID_LEN + 1];
+	bool closing;
+	int life_fd;
+};
+
+/* An operation waiting for its turn on one container. */
+struct turn {
+	struct list node;
+	void (*run)(struct container *c, void *data);
+	void *data;
+};
+
+struct container {
+	struct engine *en;
+	struct list node;
+	char id[ID_LEN + 1];
+	char *name;
+	char *image_id;
+	int64_t created_ns;
+	json_t *config, *host_config;
+	json_t *mounts; /* array of resolved mount points (mounts.c) */
+	json_t *wanted; /* object: network name as asked -> EndpointConfig or null, in order */
+	struct container_state st;
+	bool starting;	   /* claimed in the store: recovery undoes a half-made start */
+	bool locked;	   /* an operation has its turn */
+	struct list turns; /* struct turn */
+	bool cleaning;	   /* the runtime's leftovers are being removed after an exit */
+	bool early_exit;   /* the process ended while the start was still being committed */
+	int early_code;
+	bool early_oom;
+	int64_t early_ns;
+	bool gone;    /* removed: only waiting turns and callbacks still see it */
+	int failures; /* failed starts or short lives in a row, for the restart delay */
+	struct source *restart_timer;
+	struct list waiters;	 /* struct waiter */
+	struct list attachments; /* struct attachment */
+	struct list execs;	 /* struct exec */
+	struct list
+		stopped; /* struct stopped_hook: called once the leftovers of an exit are gone */
+};
+
+struct waiter {
+	struct list node;
+	enum wait_condition when;
+	wait_cb cb;
+	void *data;
+};
+
+struct stopped_hook {
+	struct list node;
+	void (*fn)(void *data);
+	void *data;
+};
+
+struct volume {
+	struct engine *en;
+	char *name;
+	bool anonymous;
+	int64_t created_ns;
+	json_t *labels, *options;
+};
+
+/* container.c */
+void container_lock(struct container *c, void (*run)(struct container *c, void *data), void *data);
+void container_unlock(struct container *c); /* frees @c if it is gone and nobody waits */
+int container_save(struct container *c, struct err *e) MUST_CHECK;	 /* the whole row */
+int container_save_state(struct container *c, struct err *e) MUST_CHECK; /* the state only */
+int container_load(struct engine *en, const struct container_row *r, struct container **ret,
+		   struct err *e) MUST_CHECK;
+int container_link(struct container *c) MUST_CHECK; /* into the engine's maps */
+void container_unlink(struct container *c);
+void container_free(struct container *c);
+DEFINE_AUTO(struct container, container_free);
+struct container *container_alloc(struct engine *en);
+void container_notify(struct container *c, enum wait_condition what, const char *error);
+void container_event(struct container *c, const char *action, const char *key, const char *value);
+struct container *container_netns_peer(const struct container *c); /* container:X's X, NULL */
+
+/* spec.c: Config and HostConfig from a create body: types checked, defaults filled */
+int spec_normalise(const json_t *body, const json_t *image_config, json_t **ret_config,
+		   json_t **ret_host, struct err *e) MUST_CHECK;
+int spec_validate(struct engine *en, const json_t *config, const json_t *host,
+		  struct err *e) MUST_CHECK;
+const char *js(const json_t *obj, const char *key); /* string or "" */
+int64_t ji(const json_t *obj, const char *key);	    /* integer or 0 */
+bool jb(const json_t *obj, const char *key);	    /* true or false */
+json_t *jo(const json_t *obj, const char *key);	    /* object/array or NULL */
+char **jstrv(const json_t *obj, const char *key);   /* new strv or NULL */
+
+/* publish.c: PortBindings and -P to net_publish */
+int publish_collect(const struct container *c, struct net_publish **ret, size_t *ret_n,
+		    struct err *e) MUST_CHECK;
+int publish_check(const json_t *config, const json_t *host, struct err *e) MUST_CHECK;
+
+/* mounts.c: Binds, Mounts, Volumes, Tmpfs of a create to resolved mount points */
+int mounts_resolve(struct container *c, const json_t *image_config, char ***warnings,
+		   struct err *e) MUST_CHECK;
+struct rt_mount *mounts_for_spec(struct container *c, size_t *ret_n);
+void mounts_free(struct rt_mount *m, size_t n);
+
+/* endpoints.c: the networks of a create or connect body */
+int endpoints_create(struct container *c, const json_t *networking, struct err *e) MUST_CHECK;
+int endpoints_ensure(struct container *c, struct err *e) MUST_CHECK; /* at start: those wanted and missing */
+void endpoints_remove(struct container *c);
+int endpoint_spec_parse(struct container *c, const json_t *cfg, struct endpoint_spec *ret,
+			struct err *e) MUST_CHECK;
+void endpoint_spec_done(struct endpoint_spec *s);
+
+/* files.c */
+int files_write(struct container *c, struct err *e) MUST_CHECK; /* hostname, hosts, resolv.conf */
+
+/* start.c */
+void start_locked(struct container *c, engine_cb cb,
+		  void *data); /* the caller holds the lock and keeps it */
+/* exit.c */
+void container_exited(struct container *c, int code, bool oom, int64_t when_ns);
+void container_on_stopped(struct container *c, struct stopped_hook *h);
+void restart_cancel(struct container *c);
+/* stop.c */
+void stop_locked(struct container *c, int signal, int timeout_s, engine_cb cb, void *data);
+/* attach.c */
+int attachments_open(struct container *c, struct err *e) MUST_CHECK;
+void attachments_drop(
+	struct container *c); /* the container is gone or its start failed: closed() to all */
+struct rt_attach_ops attachment_for_exec(struct container *c, const struct rt_attach_ops *ops,
+					 struct attachment **ret); /* *ret NULL: out of memory */
+void attachment_ready(struct attachment *a, struct rt_attach *rt);
+void attachment_discard(struct attachment *a); /* never became ready */
+/* spec_oci.c */
+int spec_write(struct container *c, struct err *e) MUST_CHECK;
+/* exec.c */
+void execs_drop(struct container *c);
+/* volumes.c */
+int volume_load(struct engine *en, const struct volume_row *r, struct err *e) MUST_CHECK;
+void volume_free(struct volume *v);
+int volume_delete(struct engine *en, struct volume *v, struct err *e) MUST_CHECK;
+/* names.c */
+int name_check(const char *name, struct err *e) MUST_CHECK;
+char *name_random(struct engine *en);
+/* recover.c */
+int engine_recover(struct engine *en, struct err *e) MUST_CHECK;
+/* events.c */
+int events_open(struct engine *en) MUST_CHECK;
+void events_close(struct engine *en);

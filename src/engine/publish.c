@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* publish.c - PortBindings and -P of a container as what net/ publishes */
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/json.h"
+#include "base/portspec.h"
+#include "base/str.h"
+#include "engine/internal.h"
+
+static int one_binding(const char *key, const json_t *b, struct net_publish *ret, struct err *e)
+{
+	const char *ip = js(b, "HostIp"), *hp = js(b, "HostPort");
+	auto_free char *host = NULL;
+	uint8_t proto;
+	int r = port_parse(key, &ret->proto, &ret->port, &ret->port_end, e);
+
+	if (r < 0)
+		return r;
+	if (!json_is_object(b))
+		return err_invalid(e, "json: cannot unmarshal into Go struct field PortBinding of type nat.PortBinding");
+	if (*ip && strchr(ip, ':'))
+		return err_set(e, ERR_UNSUPPORTED, ENOTSUP,
+			       "publishing on the IPv6 address %s is not supported yet: name an IPv4 address", ip);
+	if (*ip && ip4_parse(ip, &ret->host_ip) < 0)
+		return err_invalid(e, "invalid IP address in port binding: %s", ip);
+	ret->host_ip_given = *ip != 0;
+	if (!*hp || streq(hp, "0"))
+		return 0;
+	host = str_printf("%s/%s", hp, proto_name(ret->proto));
+	if (!host)
+		return err_nomem(e);
+	if (port_parse(host, &proto, &ret->host_port, &ret->host_port_end, NULL) < 0)
+		return err_invalid(e, "invalid port specification: \"%s\"", hp);
+	if (ret->port_end != ret->port &&
+	    ret->host_port_end - ret->host_port != ret->port_end - ret->port)
+		return err_invalid(e, "Invalid ranges specified for container and host Ports: %s and %s", key, hp);
+	return 0;
+}
+
+/* Calls @fn for each binding of @host. */
+static int bindings_each(const json_t *host, int (*fn)(const struct net_publish *p, void *d), void *d,
+			 struct err *e)
+{
+	const char *key;
+	json_t *list, *b;
+	size_t i;
+	int r;
+
+	json_object_foreach (jo(host, "PortBindings"), key, list) {
+		struct net_publish none = {0};
+
+		if (!json_is_array(list) && !json_is_null(list))
+			return err_invalid(e, "json: cannot unmarshal object into Go struct field "
+					      "HostConfig.PortBindings of type []nat.PortBinding");
+		if (!json_array_size(list)) { /* "80/tcp": [] or null: an ephemeral port */
+			r = port_parse(key, &none.proto, &none.port, &none.port_end, e);
+			if (r < 0 || (json_is_array(list) && fn && (r = fn(&none, d)) < 0))
+				return r;
+			continue;
+		}
+		json_array_foreach (list, i, b) {
+			struct net_publish p = {0};
+
+			r = one_binding(key, b, &p, e);
+			if (r < 0 || (fn && (r = fn(&p, d)) < 0))
+				return r;
+		}
+	}
+	return 0;
+}
+
+int publish_check(const json_t *config, const json_t *host, struct err *e)
+{
+	const char *key;
+	json_t *v;
+
+	json_object_foreach (jo(config, "ExposedPorts"), key, v) {
+		struct net_publish p;
+		int r = port_parse(key, &p.proto, &p.port, &p.port_end, e);
+
+		if (r < 0)
+			return r;
+	}
+	return bindings_each(host, NULL, NULL, e);
+}
+
+struct collect {
+	struct net_publish *list;
+	size_t n;
+};
+
+static int collect_one(const struct net_publish *p, void *d)
+{
+	struct collect *c = d;
+	struct net_publish *more = reallocarray(c->list, c->n + 1, sizeof(*more));
+
+	if (!more)
+		return -ENOMEM;
+	c->list = more;
+	c->list[c->n++] = *p;
+	return 0;
+}
+
+static bool covered(const struct collect *c, const struct net_publish *p)
+{
+	for (size_t i = 0; i < c->n; i++)
+		if (c->list[i].proto == p->proto && c->list[i].port <= p->port && c->list[i].port_end >= p->port_end)
+			return true;
+	return false;
+}
+
+int publish_collect(const struct container *c, struct net_publish **ret, size_t *ret_n, struct err *e)
+{
+	struct collect all = {0};
+	const char *key;
+	json_t *v;
+	int r = bindings_each(c->host_config, collect_one, &all, e);
+
+	if (r >= 0 && jb(c->host_config, "PublishAllPorts"))
+		json_object_foreach (jo(c->config, "ExposedPorts"), key, v) {
+			struct net_publish p = {0};
+
+			r = port_parse(key, &p.proto, &p.port, &p.port_end, e);
+			if (r >= 0 && !covered(&all, &p))
+				r = collect_one(&p, &all);
+			if (r < 0)
+				break;
+		}
+	if (r < 0) {
+		free(all.list);
+		return r == -ENOMEM ? err_nomem(e) : r;
+	}
+	*ret = all.list;
+	*ret_n = all.n;
+	return 0;
+}

@@ -1,0 +1,246 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* volumes.c - named and anonymous volumes: directories with a row in the store */
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/json.h"
+#include "base/limits.h"
+#include "base/str.h"
+#include "engine/internal.h"
+
+void volume_free(struct volume *v)
+{
+	if (!v)
+		return;
+	json_decref(v->labels);
+	json_decref(v->options);
+	free(v->name);
+	free(v);
+}
+DEFINE_AUTO(struct volume, volume_free);
+
+static int save(struct volume *v, enum phase phase, struct err *e)
+{
+	auto_json json_t *spec = json_object();
+	auto_free char *text = NULL;
+	struct volume_row row = {
+		.name = v->name, .phase = phase, .created_ns = v->created_ns, .anonymous = v->anonymous};
+
+	if (v->labels)
+		(void)json_object_set(spec, "labels", v->labels);
+	if (v->options)
+		(void)json_object_set(spec, "options", v->options);
+	text = json_dumps(spec, JSON_COMPACT);
+	if (!text)
+		return err_nomem(e);
+	row.spec_json = text;
+	return volume_put(v->en->db, &row, e);
+}
+
+int volume_load(struct engine *en, const struct volume_row *r, struct err *e)
+{
+	auto_(volume_free) struct volume *v = calloc(1, sizeof(*v));
+	auto_json json_t *spec = NULL;
+	int rc;
+
+	if (!v || str_set(&v->name, r->name) < 0)
+		return err_nomem(e);
+	rc = json_read(r->spec_json, strlen(r->spec_json), &spec, e);
+	if (rc < 0)
+		return rc;
+	v->en = en;
+	v->anonymous = r->anonymous;
+	v->created_ns = r->created_ns;
+	v->labels = json_incref(json_object_get(spec, "labels"));
+	v->options = json_incref(json_object_get(spec, "options"));
+	if (r->phase != PHASE_READY) { /* half-made or half-removed: finish removing it */
+		storage_volume_remove(en->storage, v->name);
+		return volume_del(en->db, v->name, e);
+	}
+	if (map_put(en->volumes, v->name, v) < 0)
+		return err_nomem(e);
+	v = NULL;
+	return 0;
+}
+
+static int check_name(const char *name, struct err *e)
+{
+	bool ok = name[0] && name[1] && strlen(name) <= LIMIT_NAME;
+
+	for (size_t i = 0; ok && name[i]; i++) {
+		bool alnum = (name[i] >= '0' && name[i] <= '9') || (name[i] >= 'a' && name[i] <= 'z') ||
+			     (name[i] >= 'A' && name[i] <= 'Z');
+
+		ok = alnum || (i > 0 && strchr("_.-", name[i]));
+	}
+	if (!ok)
+		return err_invalid(e,
+				   "create %.255s: \"%.255s\" includes invalid characters for a local volume name, "
+				   "only \"[a-zA-Z0-9][a-zA-Z0-9_.-]\" are allowed. If you intended to pass a host "
+				   "directory, use absolute path",
+				   name, name);
+	return 0;
+}
+
+int engine_volume_create(struct engine *en, const char *name, json_t *labels, json_t *options,
+			 struct volume **ret, struct err *e)
+{
+	auto_(volume_free) struct volume *v = NULL;
+	bool anonymous = str_empty(name);
+	char id[ID_LEN + 1];
+	struct volume *there;
+	const char *key;
+	json_t *o;
+	int r;
+
+	if (!anonymous && (there = map_get(en->volumes, name))) {
+		*ret = there;
+		return 0;
+	}
+	json_object_foreach (options, key, o)
+		return err_set(e, ERR_UNSUPPORTED, ENOTSUP,
+			       "the volume option %s of the local driver is not supported yet: bind the directory with -v",
+			       key);
+	rand_id(id);
+	if (!anonymous && (r = check_name(name, e)) < 0)
+		return r;
+	v = calloc(1, sizeof(*v));
+	if (!v || str_set(&v->name, anonymous ? id : name) < 0)
+		return err_nomem(e);
+	v->en = en;
+	v->anonymous = anonymous;
+	v->created_ns = clock_real_ns();
+	v->labels = json_incref(labels);
+	/* the directory first: a row without one would be a volume that cannot be mounted */
+	r = storage_volume_add(en->storage, v->name, e);
+	if (r < 0)
+		return r;
+	r = save(v, PHASE_READY, e);
+	if (r >= 0 && map_put(en->volumes, v->name, v) < 0) {
+		(void)volume_del(en->db, v->name, NULL); /* the error below is the one to tell */
+		r = err_nomem(e);
+	}
+	if (r < 0) {
+		storage_volume_remove(en->storage, v->name);
+		return r;
+	}
+	engine_event(en, "volume", "create", v->name, json_pack("{s:s}", "driver", "local"));
+	*ret = TAKE_PTR(v);
+	return 0;
+}
+
+int engine_volume_find(struct engine *en, const char *name, struct volume **ret, struct err *e)
+{
+	struct volume *v = map_get(en->volumes, name);
+
+	if (!v)
+		return err_not_found(e, "get %s: no such volume", name);
+	*ret = v;
+	return 0;
+}
+
+int volume_refs(struct engine *en, const struct volume *v)
+{
+	struct container *c;
+	int n = 0;
+
+	list_for_each (c, &en->containers, node) {
+		size_t i;
+		json_t *m;
+
+		json_array_foreach (c->mounts, i, m)
+			if (streq(js(m, "Type"), "volume") && streq(js(m, "Name"), v->name))
+				n++;
+	}
+	return n;
+}
+
+static void users(struct engine *en, const struct volume *v, struct buf *out)
+{
+	struct container *c;
+
+	list_for_each (c, &en->containers, node) {
+		size_t i;
+		json_t *m;
+
+		json_array_foreach (c->mounts, i, m)
+			if (streq(js(m, "Type"), "volume") && streq(js(m, "Name"), v->name))
+				(void)buf_printf(out, "%s%s", out->len ? ", " : "", c->id);
+	}
+}
+
+int volume_delete(struct engine *en, struct volume *v, struct err *e)
+{
+	int r = volume_del(en->db, v->name, e);
+
+	if (r < 0)
+		return r;
+	(void)map_del(en->volumes, v->name);
+	storage_volume_remove(en->storage, v->name);
+	engine_event(en, "volume", "destroy", v->name, json_pack("{s:s}", "driver", "local"));
+	volume_free(v);
+	return 0;
+}
+
+int engine_volume_remove(struct engine *en, const char *name, bool force, struct err *e)
+{
+	auto_buf struct buf who = BUF_INIT(1 << 20);
+	struct volume *v = map_get(en->volumes, name);
+
+	if (!v && force)
+		return 0;
+	if (!v)
+		return err_not_found(e, "get %s: no such volume", name);
+	users(en, v, &who);
+	if (who.len)
+		return err_conflict(e, "remove %s: volume is in use - [%s]", name, buf_str(&who));
+	return volume_delete(en, v, e);
+}
+
+struct volume *engine_volume_next(struct engine *en, struct volume *prev)
+{
+	size_t pos = 0;
+	struct volume *v;
+	bool take = !prev;
+
+	while ((v = map_next(en->volumes, &pos, NULL))) {
+		if (take)
+			return v;
+		take = v == prev;
+	}
+	return NULL;
+}
+
+const char *volume_name(const struct volume *v)
+{
+	return v->name;
+}
+
+bool volume_anonymous(const struct volume *v)
+{
+	return v->anonymous;
+}
+
+int64_t volume_created_ns(const struct volume *v)
+{
+	return v->created_ns;
+}
+
+json_t *volume_labels(const struct volume *v)
+{
+	return v->labels;
+}
+
+json_t *volume_options(const struct volume *v)
+{
+	return v->options;
+}
+
+char *volume_mountpoint(const struct volume *v)
+{
+	char *path = NULL;
+
+	return storage_volume_path(v->en->storage, v->name, &path) < 0 ? NULL : path;
+}

@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * helper_confine.c - what atoll-helper gives up before it reads the first foreign byte
+ *
+ * In this order: limits; own namespaces; DIR becomes the root and the only file system in sight;
+ * capabilities but the six that unpacking needs; no_new_privs; the list of system calls.
+ * Sources: pivot_root(2), capabilities(7).
+ */
+#include <errno.h>
+#include <linux/capability.h>
+#include <sched.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+
+#include "base/limits.h"
+#include "image/helper.h"
+
+#define CPU_SECONDS (2 * 3600)		      /* xz decodes 64 GiB in less than an hour */
+#define FILES_MAX   (2 * PATH_DEPTH_MAX + 64) /* path_remove() holds two a level */
+#define MEMORY_MAX  (2ull << 30) /* the largest xz dictionary libarchive takes is 1 GiB */
+
+static const int kept[] = {CAP_CHOWN,  CAP_DAC_OVERRIDE, CAP_FOWNER,
+			   CAP_FSETID, CAP_MKNOD,	 CAP_SETFCAP};
+
+static int limit(int what, rlim_t value)
+{
+	struct rlimit l;
+
+	if (getrlimit((__rlimit_resource_t)what, &l) < 0)
+		return -1;
+	if (l.rlim_max != RLIM_INFINITY && l.rlim_max < value)
+		value = l.rlim_max; /* never up */
+	l = (struct rlimit){value, value};
+	return setrlimit((__rlimit_resource_t)what, &l);
+}
+
+static int set_limits(struct err *e)
+{
+	struct sigaction ignore = {.sa_handler = SIG_IGN};
+
+	(void)sigaction(SIGXFSZ, &ignore, NULL); /* EFBIG tells it better */
+	(void)sigaction(SIGPIPE, &ignore, NULL);
+	if (limit(RLIMIT_FSIZE, LIMIT_LAYER_BYTES) < 0 || limit(RLIMIT_NOFILE, FILES_MAX) < 0 ||
+	    limit(RLIMIT_CPU, CPU_SECONDS) < 0 || limit(RLIMIT_CORE, 0) < 0 ||
+	    limit(RLIMIT_NPROC, 1) < 0)
+		return err_sys(e, errno, "cannot set limits");
+#ifndef HELPER_SANITIZED /* whose shadow is terabytes of address space */
+	if (limit(RLIMIT_AS, MEMORY_MAX) < 0)
+		return err_sys(e, errno, "cannot set limits");
+#endif
+	return 0;
+}
+
+static int set_root(const char *dir, struct err *e)
+{
+	const unsigned long flags = MS_NOSUID | MS_NODEV | MS_NOEXEC;
+
+	if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
+	    mount(dir, dir, NULL, MS_BIND, NULL) < 0 || chdir(dir) < 0 ||
+	    mount(NULL, ".", NULL, MS_REMOUNT | MS_BIND | flags, NULL) < 0)
+		return err_sys(e, errno, "cannot prepare %s", dir);
+	if (syscall(SYS_pivot_root, ".", ".") == 0) { /* the old root lies over the new one now */
+		if (umount2(".", MNT_DETACH) < 0)
+			return err_sys(e, errno, "cannot leave the old root");
+	} else if (errno != EINVAL || chroot(".") < 0) { /* EINVAL: the root is an initramfs */
+		return err_sys(e, errno, "cannot change the root to %s", dir);
+	}
+	return chdir("/") < 0 ? err_sys(e, errno, "cannot enter %s", dir) : 0;
+}
+
+static int drop_capabilities(struct err *e)
+{
+	struct __user_cap_header_struct head = {.version = _LINUX_CAPABILITY_VERSION_3};
+	struct __user_cap_data_struct data[2] = {0};
+	uint64_t keep = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(kept); i++)
+		keep |= 1ull << kept[i];
+	for (int cap = 0; cap < 64; cap++)
+		if (!(keep >> cap & 1) && prctl(PR_CAPBSET_DROP, cap, 0, 0, 0) < 0 &&
+		    errno != EINVAL) /* beyond the kernel's last */
+			return err_sys(e, errno, "cannot drop capability %d", cap);
+	for (int i = 0; i < 2; i++)
+		data[i].effective = data[i].permitted = (uint32_t)(keep >> (32 * i));
+	if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) < 0 ||
+	    syscall(SYS_capset, &head, data) < 0 || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ||
+	    prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
+		return err_sys(e, errno, "cannot drop privileges");
+	return 0;
+}
+
+int confine(const char *dir, struct err *e)
+{
+	(void)umask(0);
+	int r = set_limits(e);
+
+	if (r >= 0 && unshare(CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS) < 0)
+		r = err_sys(e, errno, "cannot make namespaces");
+	if (r >= 0)
+		r = set_root(dir, e);
+	if (r >= 0)
+		r = drop_capabilities(e);
+	return r < 0 ? r : confine_syscalls(e);
+}

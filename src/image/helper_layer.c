@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * helper_layer.c - one layer: decompressed, hashed and unpacked in one pass
+ *
+ * Two archive readers in a row: the first takes the compression off (format "raw"), its bytes are
+ * hashed for the diff id and counted against bombs, and the second reads them as a tar. What
+ * follows the tar's end is hashed too: the diff id is that of the whole stream.
+ */
+#include <archive.h>
+#include <archive_entry.h>
+#include <errno.h>
+#include <nettle/sha2.h>
+#include <string.h>
+
+#include "base/limits.h"
+#include "image/helper.h"
+
+#define BOMB_FREE (64ull << 20)
+
+struct stream {
+	int fd;
+	struct archive *packed, *tar;
+	struct sha256_ctx hash;
+	uint64_t unpacked;
+	struct err err; /* the first failure, which libarchive's text would hide */
+	char block[ARCHIVE_BLOCK];
+};
+
+bool is_bomb(uint64_t unpacked, uint64_t packed)
+{
+	return unpacked > BOMB_FREE && unpacked / LIMIT_BOMB_RATIO > packed;
+}
+
+int archive_filters(struct archive *a, struct err *e)
+{
+	/* ARCHIVE_WARN: libarchive would run an external program; the filter is not there then */
+	if (archive_read_support_filter_gzip(a) != ARCHIVE_OK ||
+	    archive_read_support_filter_xz(a) != ARCHIVE_OK ||
+	    archive_read_support_filter_zstd(a) != ARCHIVE_OK)
+		return err_set(e, ERR_INTERNAL, ENOTSUP, "libarchive lacks gzip, xz or zstd");
+	return 0;
+}
+
+static la_ssize_t read_packed(struct archive *a, void *data, const void **buffer)
+{
+	struct stream *s = data;
+	ssize_t n = read(s->fd, s->block, sizeof(s->block));
+
+	if (n < 0)
+		archive_set_error(a, errno, "cannot read: %s", strerror(errno));
+	*buffer = s->block;
+	return n;
+}
+
+static la_ssize_t read_tar(struct archive *a, void *data, const void **buffer)
+{
+	struct stream *s = data;
+	int64_t offset;
+	size_t len = 0;
+	int r = archive_read_data_block(s->packed, buffer, &len, &offset);
+
+	if (r == ARCHIVE_EOF)
+		return 0;
+	if (r != ARCHIVE_OK) {
+		(void)err_invalid(&s->err, "%s", archive_error_string(s->packed));
+	} else {
+		sha256_update(&s->hash, len, *buffer);
+		s->unpacked += len;
+		if (s->unpacked > LIMIT_LAYER_BYTES)
+			(void)err_invalid(&s->err, "it unpacks to more than %llu GiB",
+					  LIMIT_LAYER_BYTES >> 30);
+		else if (is_bomb(s->unpacked, (uint64_t)archive_filter_bytes(s->packed, -1)))
+			(void)err_invalid(&s->err, "it unpacks to more than %d times its size",
+					  LIMIT_BOMB_RATIO);
+	}
+	if (!s->err.code)
+		return (la_ssize_t)len;
+	archive_set_error(a, EINVAL, "%s", s->err.msg);
+	return -1;
+}
+
+static int fail(const struct stream *s, struct archive *a, struct err *e)
+{
+	if (s->err.code)
+		return err_invalid(e, "%s", s->err.msg);
+	const char *text = archive_error_string(a);
+
+	return err_invalid(e, "invalid tar archive: %s", text ? text : "unknown error");
+}
+
+static int open_both(struct stream *s, struct err *e)
+{
+	struct archive_entry *ae;
+
+	s->packed = archive_read_new();
+	s->tar = archive_read_new();
+	if (!s->packed || !s->tar)
+		return err_nomem(e);
+	int r = archive_filters(s->packed, e);
+
+	if (r < 0)
+		return r;
+	(void)archive_read_support_format_raw(s->packed);
+	(void)archive_read_support_format_empty(s->packed);
+	(void)archive_read_support_format_tar(s->tar);
+	(void)archive_read_support_format_empty(s->tar);
+	/* else two names that differ only in Unicode normalization become one */
+	(void)archive_read_set_format_option(s->tar, "tar", "compat-2x", "1");
+	r = archive_read_open(s->packed, s, NULL, read_packed, NULL);
+	if (r == ARCHIVE_OK)
+		r = archive_read_next_header(s->packed, &ae);
+	if (r != ARCHIVE_OK && r != ARCHIVE_EOF)
+		return fail(s, s->packed, e);
+	if (archive_read_open(s->tar, s, NULL, read_tar, NULL) != ARCHIVE_OK)
+		return fail(s, s->tar, e);
+	return 0;
+}
+
+static int unpack(struct stream *s, struct tree *t, struct err *e)
+{
+	struct archive_entry *ae;
+	int r;
+
+	/* a warning is about a name that could not be converted: tree_add() refuses it */
+	while ((r = archive_read_next_header(s->tar, &ae)) == ARCHIVE_OK || r == ARCHIVE_WARN) {
+		r = tree_add(t, s->tar, ae, e);
+		if (r < 0)
+			return s->err.code ? fail(s, s->tar, e) : r;
+	}
+	if (r != ARCHIVE_EOF)
+		return fail(s, s->tar, e);
+	const void *rest;
+	la_ssize_t n;
+
+	while ((n = read_tar(s->tar, s, &rest)) > 0)
+		;
+	if (n < 0)
+		return fail(s, s->tar, e);
+	return tree_finish(t, e);
+}
+
+static void finish_hash(struct stream *s, char out[DIGEST_SIZE])
+{
+	uint8_t sum[SHA256_DIGEST_SIZE];
+	char *p = out + snprintf(out, DIGEST_SIZE, "sha256:");
+
+	sha256_digest(&s->hash, sizeof(sum), sum);
+	for (size_t i = 0; i < sizeof(sum); i++)
+		p += snprintf(p, 3, "%02x", sum[i]);
+}
+
+int layer_unpack(int fd, int dirfd, struct layer_result *ret, struct err *e)
+{
+	struct stream *s = calloc(1, sizeof(*s));
+	auto_(tree_free) struct tree *t = NULL;
+	struct layer_result out = {0};
+
+	if (!s)
+		return err_nomem(e);
+	s->fd = fd;
+	sha256_init(&s->hash);
+	int r = tree_new(dirfd, &t, e);
+
+	if (r >= 0)
+		r = open_both(s, e);
+	if (r >= 0)
+		r = unpack(s, t, e);
+	if (r >= 0) {
+		finish_hash(s, out.diff_id);
+		out.size = tree_size(t);
+		*ret = out;
+	}
+	(void)archive_read_free(s->tar);
+	(void)archive_read_free(s->packed);
+	free(s);
+	return r;
+}

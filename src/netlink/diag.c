@@ -1,0 +1,244 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* diag.c - conntrack entries deleted by address and port; the host's links, addresses and routes watched */
+
+#include "netlink/diag.h"
+
+#include <arpa/inet.h>
+#include <linux/netfilter/nfnetlink.h>
+#include <linux/netfilter/nfnetlink_conntrack.h>
+#include <linux/rtnetlink.h>
+#include <string.h>
+
+#include "loop/loop.h"
+#include "netlink/msg.h"
+
+#define SETTLE_MS 50
+
+/* ---- conntrack ---- */
+
+struct tuple {
+	uint32_t src, dst; /* host order */
+	uint16_t sport, dport;
+	uint8_t proto;
+};
+
+struct doomed { /* an entry's original tuple, as the kernel sent it, to be sent back with the delete */
+	uint8_t bytes[256];
+	uint16_t len;
+};
+
+struct ct_walk {
+	bool (*match)(const struct tuple *orig, const struct tuple *reply, void *data);
+	void *data;
+	struct doomed *list;
+	size_t n, room;
+};
+
+static void parse_ip(const struct nlattr *nest, struct tuple *t)
+{
+	const struct nlattr *a;
+
+	mnl_attr_for_each_nested(a, nest) {
+		if (mnl_attr_get_type(a) == CTA_IP_V4_SRC)
+			t->src = ntohl(mnl_attr_get_u32(a));
+		else if (mnl_attr_get_type(a) == CTA_IP_V4_DST)
+			t->dst = ntohl(mnl_attr_get_u32(a));
+	}
+}
+
+static void parse_proto(const struct nlattr *nest, struct tuple *t)
+{
+	const struct nlattr *a;
+
+	mnl_attr_for_each_nested(a, nest) {
+		if (mnl_attr_get_type(a) == CTA_PROTO_NUM)
+			t->proto = mnl_attr_get_u8(a);
+		else if (mnl_attr_get_type(a) == CTA_PROTO_SRC_PORT)
+			t->sport = ntohs(mnl_attr_get_u16(a));
+		else if (mnl_attr_get_type(a) == CTA_PROTO_DST_PORT)
+			t->dport = ntohs(mnl_attr_get_u16(a));
+	}
+}
+
+static void parse_tuple(const struct nlattr *nest, struct tuple *t)
+{
+	const struct nlattr *a;
+
+	mnl_attr_for_each_nested(a, nest) {
+		if (mnl_attr_get_type(a) == CTA_TUPLE_IP)
+			parse_ip(a, t);
+		else if (mnl_attr_get_type(a) == CTA_TUPLE_PROTO)
+			parse_proto(a, t);
+	}
+}
+
+static int walk_ct(const struct nlmsghdr *nh, void *data)
+{
+	struct ct_walk *w = data;
+	const struct nlattr *a, *raw = NULL;
+	struct tuple orig = {0}, reply = {0};
+
+	mnl_attr_for_each(a, nh, sizeof(struct nfgenmsg)) {
+		if (mnl_attr_get_type(a) == CTA_TUPLE_ORIG) {
+			parse_tuple(a, &orig);
+			raw = a;
+		} else if (mnl_attr_get_type(a) == CTA_TUPLE_REPLY) {
+			parse_tuple(a, &reply);
+		}
+	}
+	if (!raw || raw->nla_len > sizeof(w->list->bytes) || !w->match(&orig, &reply, w->data))
+		return 0;
+	if (w->n == w->room) {
+		size_t room = w->room ? w->room * 2 : 32;
+		struct doomed *more = reallocarray(w->list, room, sizeof(*more));
+
+		if (!more)
+			return -ENOMEM;
+		w->list = more;
+		w->room = room;
+	}
+	w->list[w->n].len = raw->nla_len;
+	memcpy(w->list[w->n++].bytes, raw, raw->nla_len);
+	return 0;
+}
+
+static struct nlmsghdr *ct_msg(struct nlsock *s, uint8_t type, uint16_t flags)
+{
+	struct nlmsghdr *nh = nlsock_begin(s, NFNL_SUBSYS_CTNETLINK << 8 | type, flags);
+	struct nfgenmsg *nf = mnl_nlmsg_put_extra_header(nh, sizeof(*nf));
+
+	nf->nfgen_family = AF_INET;
+	nf->version = NFNETLINK_V0;
+	return nh;
+}
+
+static int flush(struct ct_walk *w)
+{
+	struct nlsock *s = calloc(1, sizeof(*s));
+	int r = s ? nlsock_open(s, NETLINK_NETFILTER) : -ENOMEM, n = 0;
+
+	if (r < 0) {
+		free(s);
+		return r == -EPROTONOSUPPORT ? 0 : r;
+	}
+	r = nlsock_call(s, ct_msg(s, IPCTNL_MSG_CT_GET, NLM_F_DUMP), walk_ct, w);
+	for (size_t i = 0; r >= 0 && i < w->n; i++) {
+		const struct nlattr *a = (const struct nlattr *)w->list[i].bytes;
+		struct nlmsghdr *nh = ct_msg(s, IPCTNL_MSG_CT_DELETE, 0);
+
+		nlsock_put(s, nh, a->nla_type, mnl_attr_get_payload(a), mnl_attr_get_payload_len(a));
+		r = nlsock_call(s, nh, NULL, NULL);
+		if (r == -ENOENT) /* it timed out meanwhile */
+			r = 0;
+		n += r >= 0;
+	}
+	nlsock_close(s);
+	free(s);
+	free(w->list);
+	return r == -EINVAL || r == -EOPNOTSUPP ? 0 : r < 0 ? r : n; /* the first two: no conntrack here */
+}
+
+struct port_match {
+	uint8_t proto;
+	uint32_t daddr, raddr;
+	uint16_t port, rport;
+};
+
+static bool match_port(const struct tuple *orig, const struct tuple *reply, void *data)
+{
+	const struct port_match *m = data;
+
+	if (orig->proto != m->proto)
+		return false;
+	if (orig->dport == m->port && (!m->daddr || orig->dst == m->daddr))
+		return true;
+	return m->raddr && reply->src == m->raddr && reply->sport == m->rport;
+}
+
+int conntrack_flush(uint8_t proto, uint32_t daddr, uint16_t port, uint32_t raddr, uint16_t rport)
+{
+	struct port_match m = {proto, daddr, raddr, port, rport};
+	struct ct_walk w = {.match = match_port, .data = &m};
+
+	return flush(&w);
+}
+
+static bool match_addr(const struct tuple *orig, const struct tuple *reply, void *data)
+{
+	uint32_t addr = *(const uint32_t *)data;
+
+	return orig->src == addr || reply->src == addr || orig->dst == addr;
+}
+
+int conntrack_flush_addr(uint32_t addr)
+{
+	struct ct_walk w = {.match = match_addr, .data = &addr};
+
+	return flush(&w);
+}
+
+/* ---- watching the host ---- */
+
+struct netwatch {
+	struct mnl_socket *sock;
+	struct source *io, *timer;
+	void (*fn)(void *data);
+	void *data;
+};
+
+static void changed(int fd, uint32_t events, void *data)
+{
+	struct netwatch *w = data;
+	char buf[8192];
+
+	(void)events;
+	while (recv(fd, buf, sizeof(buf), MSG_DONTWAIT) > 0)
+		;
+	source_timer_set(w->timer, SETTLE_MS);
+}
+
+static void settled(void *data)
+{
+	struct netwatch *w = data;
+
+	w->fn(w->data);
+}
+
+int netwatch_new(struct loop *l, void (*fn)(void *data), void *data, struct netwatch **ret)
+{
+	static const int groups[] = {RTNLGRP_LINK, RTNLGRP_IPV4_ROUTE, RTNLGRP_IPV4_IFADDR};
+	struct netwatch *w = calloc(1, sizeof(*w));
+	int r = 0;
+
+	if (!w)
+		return -ENOMEM;
+	w->fn = fn;
+	w->data = data;
+	w->sock = mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	if (!w->sock || mnl_socket_bind(w->sock, 0, MNL_SOCKET_AUTOPID) < 0)
+		r = -errno;
+	for (size_t i = 0; r >= 0 && i < ARRAY_SIZE(groups); i++)
+		if (mnl_socket_setsockopt(w->sock, NETLINK_ADD_MEMBERSHIP, (void *)(uintptr_t)&groups[i], sizeof(int)) < 0)
+			r = -errno;
+	if (r >= 0)
+		r = loop_timer(l, -1, settled, w, &w->timer);
+	if (r >= 0)
+		r = loop_io(l, mnl_socket_get_fd(w->sock), EPOLLIN, changed, w, &w->io);
+	if (r < 0) {
+		netwatch_free(w);
+		return r;
+	}
+	*ret = w;
+	return 0;
+}
+
+void netwatch_free(struct netwatch *w)
+{
+	if (!w)
+		return;
+	(void)source_free(w->io);
+	(void)source_free(w->timer);
+	if (w->sock)
+		(void)mnl_socket_close(w->sock);
+	free(w);
+}

@@ -1,0 +1,323 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * nft.c - the table and the mirror of its elements
+ *
+ * A transaction is text for libnftables: elements added or deleted, applied whole or not at all.
+ * The mirror (set name and element text) changes only when the kernel took the transaction; it is
+ * what nft_replace() and nft_repair() replay.
+ */
+
+#include "nftables/nft.h"
+
+#include <nftables/libnftables.h>
+#include <stdarg.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/log.h"
+#include "base/map.h"
+#include "base/str.h"
+#include "nftables/internal.h"
+
+#define TEXT_MAX (64u << 20)
+#define CALLS_PER_CONTEXT 500 /* libnftables keeps some memory a call: start afresh now and then */
+
+extern const char ruleset_text[]; /* data/ruleset.nft, embedded at build time */
+
+struct change {
+	bool del;
+	char *key; /* "set element" */
+};
+
+struct nft_tx {
+	struct nft *nft;
+	struct change *list;
+	size_t n, room;
+	int fail;
+};
+
+int nft_context(struct nft *n, struct err *e)
+{
+	if (n->ctx && n->calls++ < CALLS_PER_CONTEXT)
+		return 0;
+	if (n->ctx)
+		nft_ctx_free(n->ctx);
+	n->calls = 0;
+	n->ctx = nft_ctx_new(NFT_CTX_DEFAULT);
+	if (!n->ctx || nft_ctx_buffer_error(n->ctx) || nft_ctx_buffer_output(n->ctx))
+		return err_nomem(e);
+	return 0;
+}
+
+int nft_run(struct nft *n, const char *text, struct err *e)
+{
+	const char *why;
+	int r = nft_context(n, e);
+
+	if (r < 0)
+		return r;
+	if (nft_run_cmd_from_buffer(n->ctx, text) == 0)
+		return 0;
+	why = nft_ctx_get_error_buffer(n->ctx);
+	r = strstr(why, "No such file or directory") ? ENOENT : EIO;
+	return err_set(e, ERR_INTERNAL, r, "the firewall refused a change: %.*s", 400, why);
+}
+
+int nft_open(struct nft **ret, struct err *e)
+{
+	struct nft *n = calloc(1, sizeof(*n));
+	int r = n ? map_new(&n->mirror) : -ENOMEM;
+
+	if (r >= 0)
+		r = nft_context(n, e);
+	if (r < 0) {
+		nft_close(n);
+		return r == -ENOMEM ? err_nomem(e) : r;
+	}
+	*ret = n;
+	return 0;
+}
+
+void nft_close(struct nft *n)
+{
+	if (!n)
+		return;
+	nft_watch_stop(n);
+	if (n->ctx)
+		nft_ctx_free(n->ctx);
+	map_free(n->mirror);
+	free(n);
+}
+
+/* ---- transactions ---- */
+
+struct nft_tx *nft_tx_new(struct nft *n)
+{
+	struct nft_tx *tx = calloc(1, sizeof(*tx));
+
+	if (tx)
+		tx->nft = n;
+	return tx;
+}
+
+static void tx_clear(struct nft_tx *tx)
+{
+	for (size_t i = 0; i < tx->n; i++)
+		free(tx->list[i].key);
+	tx->n = 0;
+	tx->fail = 0;
+}
+
+void nft_tx_free(struct nft_tx *tx)
+{
+	if (!tx)
+		return;
+	tx_clear(tx);
+	free(tx->list);
+	free(tx);
+}
+
+static void tx_push(struct nft_tx *tx, bool del, const char *set, const char *fmt, va_list ap)
+{
+	auto_free char *element = NULL;
+	char *key;
+
+	if (vasprintf(&element, fmt, ap) < 0) {
+		element = NULL;
+		tx->fail = -ENOMEM;
+		return;
+	}
+	if (tx->n == tx->room) {
+		size_t room = tx->room ? tx->room * 2 : 16;
+		struct change *more = reallocarray(tx->list, room, sizeof(*more));
+
+		if (!more) {
+			tx->fail = -ENOMEM;
+			return;
+		}
+		tx->list = more;
+		tx->room = room;
+	}
+	key = str_printf("%s %s", set, element);
+	if (!key) {
+		tx->fail = -ENOMEM;
+		return;
+	}
+	tx->list[tx->n++] = (struct change){del, key};
+}
+
+void nft_add(struct nft_tx *tx, const char *set, const char *element, ...)
+{
+	va_list ap;
+
+	va_start(ap, element);
+	tx_push(tx, false, set, element, ap);
+	va_end(ap);
+}
+
+void nft_del(struct nft_tx *tx, const char *set, const char *element, ...)
+{
+	va_list ap;
+
+	va_start(ap, element);
+	tx_push(tx, true, set, element, ap);
+	va_end(ap);
+}
+
+static void element_line(struct buf *out, bool del, const char *key)
+{
+	const char *space = strchr(key, ' ');
+
+	(void)buf_printf(out, "%s element inet atoll %.*s { %s }\n", del ? "delete" : "add", (int)(space - key), key,
+			 space + 1);
+}
+
+/* The text of what really changes: what is there already, or gone already, is left out. */
+static void tx_text(const struct nft_tx *tx, struct buf *out)
+{
+	for (size_t i = 0; i < tx->n; i++) {
+		const struct change *c = &tx->list[i];
+		bool there = map_get(tx->nft->mirror, c->key) != NULL;
+
+		/* an earlier line of this transaction may have changed it */
+		for (size_t k = 0; k < i; k++)
+			if (!strcmp(tx->list[k].key, c->key))
+				there = !tx->list[k].del;
+		if (there == c->del)
+			element_line(out, c->del, c->key);
+	}
+}
+
+static int mirror_take(struct nft_tx *tx, struct err *e)
+{
+	static char present;
+
+	for (size_t i = 0; i < tx->n; i++) {
+		if (tx->list[i].del)
+			(void)map_del(tx->nft->mirror, tx->list[i].key);
+		else if (map_put(tx->nft->mirror, tx->list[i].key, &present) < 0)
+			return err_nomem(e);
+	}
+	return 0;
+}
+
+int nft_apply(struct nft_tx *tx, struct err *e)
+{
+	auto_buf struct buf text = BUF_INIT(TEXT_MAX);
+	struct err first = {0};
+	int r = tx->fail;
+
+	if (r < 0)
+		return err_nomem(e);
+	tx_text(tx, &text);
+	if (buf_err(&text))
+		return err_nomem(e);
+	r = text.len ? nft_run(tx->nft, buf_str(&text), &first) : 0;
+	if (r == -ENOENT && nft_repair(tx->nft, NULL) >= 0) /* somebody took the table away */
+		r = nft_run(tx->nft, buf_str(&text), &first);
+	if (r < 0) {
+		if (e)
+			*e = first;
+		return r;
+	}
+	r = mirror_take(tx, e);
+	tx_clear(tx);
+	return r;
+}
+
+/* ---- the whole table ---- */
+
+/* Elements of one set in one statement: far fewer lines to parse than one a line. */
+static void mirror_text(const struct nft *n, struct buf *out)
+{
+	const char *key;
+	char last[64] = "";
+	size_t pos = 0;
+
+	(void)buf_puts(out, "table inet atoll\ndelete table inet atoll\n");
+	(void)buf_puts(out, ruleset_text);
+	while (map_next(n->mirror, &pos, &key)) {
+		size_t len = strcspn(key, " ");
+		bool same = strlen(last) == len && !strncmp(last, key, len);
+
+		if (same) {
+			(void)buf_printf(out, ", %s", key + len + 1);
+			continue;
+		}
+		if (*last)
+			(void)buf_puts(out, " }\n");
+		(void)snprintf(last, sizeof(last), "%.*s", (int)len, key);
+		(void)buf_printf(out, "add element inet atoll %s { %s", last, key + len + 1);
+	}
+	if (*last)
+		(void)buf_puts(out, " }\n");
+}
+
+int nft_repair(struct nft *n, struct err *e)
+{
+	auto_buf struct buf text = BUF_INIT(TEXT_MAX);
+
+	mirror_text(n, &text);
+	if (buf_err(&text))
+		return err_nomem(e);
+	return nft_run(n, buf_str(&text), e);
+}
+
+int nft_replace(struct nft_tx *tx, struct err *e)
+{
+	struct nft *n = tx->nft;
+	struct map *old = n->mirror;
+	int r = tx->fail < 0 ? err_nomem(e) : map_new(&n->mirror);
+
+	if (r >= 0)
+		r = mirror_take(tx, e);
+	if (r >= 0)
+		r = nft_repair(n, e);
+	if (r < 0) {
+		if (n->mirror != old)
+			map_free(n->mirror);
+		n->mirror = old;
+		return r;
+	}
+	map_free(old);
+	tx_clear(tx);
+	return 0;
+}
+
+int nft_delete(struct nft *n)
+{
+	struct map *empty;
+	int r = map_new(&empty);
+
+	if (r < 0)
+		return r;
+	r = nft_run(n, "table inet atoll\ndelete table inet atoll\n", NULL);
+	if (r < 0) {
+		map_free(empty);
+		return r;
+	}
+	map_free(n->mirror);
+	n->mirror = empty;
+	return 0;
+}
+
+int nft_dns_redirect(uint16_t port, struct err *e)
+{
+	struct nft here = {0};
+	auto_free char *text = str_printf(
+		"table ip atoll_dns\ndelete table ip atoll_dns\n"
+		"table ip atoll_dns {\n"
+		" chain out {\n"
+		"  type filter hook output priority -300; policy accept;\n"
+		"  ip daddr 127.0.0.11 udp dport 53 udp dport set %u\n"
+		"  ip daddr 127.0.0.11 tcp dport 53 tcp dport set %u\n"
+		"  ip saddr 127.0.0.11 udp sport %u udp sport set 53\n"
+		"  ip saddr 127.0.0.11 tcp sport %u tcp sport set 53\n"
+		" }\n}\n",
+		port, port, port, port);
+	int r = text ? nft_run(&here, text, e) : err_nomem(e);
+
+	if (here.ctx)
+		nft_ctx_free(here.ctx);
+	return r;
+}

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* internal.h - what the files of storage/ share: paths below data-root, the overlay mount, copying
+ */
+#pragma once
+
+#include "base/auto.h"
+#include "storage/storage.h"
+
+struct storage {
+	char *root;
+	struct job_pool *jobs;
+};
+
+/* a name that is one path component and does not begin with a dot */
+bool storage_name_ok(const char *name);
+char *storage_path(const struct storage *s, const char *fmt, ...) PRINTF(2, 3); /* below root */
+
+struct overlay {
+	char *const *lower; /* directories, base first */
+	const char *upper, *work, *target;
+};
+/* Return: 0; -E2BIG more layers than this kernel takes; -errno */
+int overlay_mount(const struct overlay *o, struct err *e) MUST_CHECK;
+int overlay_mount_text(const struct overlay *o, struct err *e) MUST_CHECK; /* kernels before 6.5 */
+
+/* the content of one directory into another: owners, modes, times, extended attributes, hard links.
+ * Never follows a link. Blocking: jobs only. */
+int copy_tree(int from_dirfd, int to_dirfd) MUST_CHECK;
+/* owner, mode and times of a directory */
+int copy_attributes(int from_fd, int to_fd) MUST_CHECK;
