@@ -41,9 +41,11 @@ const char *clock_rfc3339(int64_t real_ns, char out[RFC3339_SIZE])
 	if (!real_ns || !gmtime_r(&t, &tm))
 		(void)snprintf(out, RFC3339_SIZE, "0001-01-01T00:00:00Z");
 	else
-		(void)snprintf(out, RFC3339_SIZE, "%04u-%02u-%02uT%02u:%02u:%02u.%09uZ", (unsigned)(tm.tm_year + 1900) % 10000,
-			       (unsigned)(tm.tm_mon + 1) % 100, (unsigned)tm.tm_mday % 100, (unsigned)tm.tm_hour % 100,
-			       (unsigned)tm.tm_min % 100, (unsigned)tm.tm_sec % 100, (unsigned)(ns % NS_PER_S));
+		(void)snprintf(out, RFC3339_SIZE, "%04u-%02u-%02uT%02u:%02u:%02u.%09uZ",
+			       (unsigned)(tm.tm_year + 1900) % 10000,
+			       (unsigned)(tm.tm_mon + 1) % 100, (unsigned)tm.tm_mday % 100,
+			       (unsigned)tm.tm_hour % 100, (unsigned)tm.tm_min % 100,
+			       (unsigned)tm.tm_sec % 100, (unsigned)(ns % NS_PER_S));
 	return out;
 }
 
@@ -110,12 +112,13 @@ int clock_parse_rfc3339(const char *s, int64_t *ret_ns)
 	int64_t ns;
 	struct tm tm = {0};
 
-	if (digits(&s, 4, &year) < 0 || expect(&s, '-') < 0 || digits(&s, 2, &mon) < 0 || expect(&s, '-') < 0 ||
-	    digits(&s, 2, &day) < 0 || (*s != 'T' && *s != 't'))
+	if (digits(&s, 4, &year) < 0 || expect(&s, '-') < 0 || digits(&s, 2, &mon) < 0 ||
+	    expect(&s, '-') < 0 || digits(&s, 2, &day) < 0 || (*s != 'T' && *s != 't'))
 		return -EINVAL;
 	s++;
-	if (digits(&s, 2, &h) < 0 || expect(&s, ':') < 0 || digits(&s, 2, &m) < 0 || expect(&s, ':') < 0 ||
-	    digits(&s, 2, &sec) < 0 || fraction(&s, &ns) < 0 || zone(&s, &off) < 0 || *s)
+	if (digits(&s, 2, &h) < 0 || expect(&s, ':') < 0 || digits(&s, 2, &m) < 0 ||
+	    expect(&s, ':') < 0 || digits(&s, 2, &sec) < 0 || fraction(&s, &ns) < 0 ||
+	    zone(&s, &off) < 0 || *s)
 		return -EINVAL;
 	if (mon < 1 || mon > 12 || day < 1 || day > 31 || h > 23 || m > 59 || sec > 60 || year < 1)
 		return -EINVAL;
@@ -123,7 +126,12 @@ int clock_parse_rfc3339(const char *s, int64_t *ret_ns)
 		*ret_ns = 0;
 		return 0;
 	}
-	tm = (struct tm){.tm_year = year - 1900, .tm_mon = mon - 1, .tm_mday = day, .tm_hour = h, .tm_min = m, .tm_sec = sec};
+	tm = (struct tm){.tm_year = year - 1900,
+			 .tm_mon = mon - 1,
+			 .tm_mday = day,
+			 .tm_hour = h,
+			 .tm_min = m,
+			 .tm_sec = sec};
 	*ret_ns = ((int64_t)timegm(&tm) - off) * NS_PER_S + ns;
 	return 0;
 }
@@ -134,7 +142,8 @@ static int duration(const char *s, int64_t *ret_ns)
 	static const struct {
 		const char *unit;
 		int64_t ns;
-	} units[] = {{"ms", NS_PER_MS}, {"us", 1000}, {"ns", 1}, {"h", 3600 * NS_PER_S}, {"m", 60 * NS_PER_S}, {"s", NS_PER_S}};
+	} units[] = {{"ms", NS_PER_MS},	     {"us", 1000},	   {"ns", 1},
+		     {"h", 3600 * NS_PER_S}, {"m", 60 * NS_PER_S}, {"s", NS_PER_S}};
 	int64_t total = 0;
 
 	if (!*s)
@@ -146,7 +155,8 @@ static int duration(const char *s, int64_t *ret_ns)
 		if (*s < '0' || *s > '9')
 			return -EINVAL;
 		for (; *s >= '0' && *s <= '9'; s++)
-			if (__builtin_mul_overflow(whole, 10, &whole) || __builtin_add_overflow(whole, *s - '0', &whole))
+			if (__builtin_mul_overflow(whole, 10, &whole) ||
+			    __builtin_add_overflow(whole, *s - '0', &whole))
 				return -ERANGE;
 		if (fraction(&s, &frac) < 0)
 			return -EINVAL;
@@ -174,10 +184,12 @@ int clock_parse_stamp(const char *s, int64_t now_ns, int64_t *ret_ns)
 	p += neg;
 	if (*p >= '0' && *p <= '9') {
 		for (; *p >= '0' && *p <= '9'; p++)
-			if (__builtin_mul_overflow(sec, 10, &sec) || __builtin_add_overflow(sec, *p - '0', &sec))
+			if (__builtin_mul_overflow(sec, 10, &sec) ||
+			    __builtin_add_overflow(sec, *p - '0', &sec))
 				return -ERANGE;
 		if (fraction(&p, &ns) >= 0 && !*p) {
-			if (__builtin_mul_overflow(sec, NS_PER_S, &sec) || __builtin_add_overflow(sec, ns, &sec))
+			if (__builtin_mul_overflow(sec, NS_PER_S, &sec) ||
+			    __builtin_add_overflow(sec, ns, &sec))
 				return -ERANGE;
 			*ret_ns = neg ? -sec : sec;
 			return 0;

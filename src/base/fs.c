@@ -146,7 +146,8 @@ static int mount_id(int dirfd, const char *name, uint64_t *ret)
 {
 	struct statx sx;
 
-	if (statx(dirfd, name, AT_SYMLINK_NOFOLLOW | (*name ? 0 : AT_EMPTY_PATH), STATX_MNT_ID, &sx) < 0)
+	if (statx(dirfd, name, AT_SYMLINK_NOFOLLOW | (*name ? 0 : AT_EMPTY_PATH), STATX_MNT_ID,
+		  &sx) < 0)
 		return -errno;
 	*ret = sx.stx_mask & STATX_MNT_ID ? sx.stx_mnt_id : 0;
 	return 0;
@@ -154,8 +155,8 @@ static int mount_id(int dirfd, const char *name, uint64_t *ret)
 
 /*
  * Empties the directory @fd: plain entries are unlinked; the first sub-directory found is moved up
- * into the root of the tree under a fresh name when it is not there yet, so that depth costs neither
- * stack nor descriptors. Return: 1 something was removed or moved, 0 empty, -errno.
+ * into the root of the tree under a fresh name when it is not there yet, so that depth costs
+ * neither stack nor descriptors. Return: 1 something was removed or moved, 0 empty, -errno.
  */
 static int sweep(int rootfd, int fd, uint64_t mnt, unsigned *serial)
 {
@@ -196,7 +197,8 @@ static int sweep(int rootfd, int fd, uint64_t mnt, unsigned *serial)
 			continue; /* waits for its own sweep */
 		do
 			(void)snprintf(name, sizeof(name), ".rm-%u", (*serial)++);
-		while (renameat2(fd, de->d_name, rootfd, name, RENAME_NOREPLACE) < 0 && errno == EEXIST);
+		while (renameat2(fd, de->d_name, rootfd, name, RENAME_NOREPLACE) < 0 &&
+		       errno == EEXIST);
 	}
 	(void)closedir(d);
 	return r;
@@ -221,7 +223,8 @@ static int sweep_children(int rootfd, uint64_t mnt, unsigned *serial)
 		if (fd < 0)
 			continue;
 		r = sweep(rootfd, fd, mnt, serial);
-		if (r >= 0 && unlinkat(rootfd, de->d_name, AT_REMOVEDIR) < 0 && errno != ENOTEMPTY && errno != ENOENT)
+		if (r >= 0 && unlinkat(rootfd, de->d_name, AT_REMOVEDIR) < 0 &&
+		    errno != ENOTEMPTY && errno != ENOENT)
 			r = -errno;
 	}
 	(void)closedir(d);
@@ -303,7 +306,10 @@ ssize_t fd_recv(int sock, void *data, size_t room, int *fds, size_t *n_fds)
 		struct cmsghdr align;
 	} ctl;
 	struct iovec iov = {.iov_base = data, .iov_len = room};
-	struct msghdr mh = {.msg_iov = &iov, .msg_iovlen = 1, .msg_control = ctl.buf, .msg_controllen = sizeof(ctl.buf)};
+	struct msghdr mh = {.msg_iov = &iov,
+			    .msg_iovlen = 1,
+			    .msg_control = ctl.buf,
+			    .msg_controllen = sizeof(ctl.buf)};
 	size_t space = *n_fds, got = 0;
 	ssize_t n;
 

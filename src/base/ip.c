@@ -29,7 +29,8 @@ int ip4_parse(const char *s, uint32_t *ret)
 
 const char *ip4_str(uint32_t addr, char out[IP4_STR])
 {
-	(void)snprintf(out, IP4_STR, "%u.%u.%u.%u", addr >> 24, addr >> 16 & 255, addr >> 8 & 255, addr & 255);
+	(void)snprintf(out, IP4_STR, "%u.%u.%u.%u", addr >> 24, addr >> 16 & 255, addr >> 8 & 255,
+		       addr & 255);
 	return out;
 }
 
@@ -44,7 +45,8 @@ int cidr4_parse(const char *s, struct cidr4 *ret)
 		return -EINVAL;
 	memcpy(host, s, (size_t)(slash - s));
 	host[slash - s] = '\0';
-	if (ip4_parse(host, &addr) < 0 || parse_u16(slash + 1, &len) < 0 || len > 32 || strlen(slash + 1) > 2)
+	if (ip4_parse(host, &addr) < 0 || parse_u16(slash + 1, &len) < 0 || len > 32 ||
+	    strlen(slash + 1) > 2)
 		return -EINVAL;
 	*ret = (struct cidr4){addr, (uint8_t)len};
 	return 0;
@@ -85,6 +87,7 @@ int mac_parse(const char *s, uint8_t out[6])
 
 const char *mac_str(const uint8_t mac[6], char out[MAC_STR])
 {
-	(void)snprintf(out, MAC_STR, "%02x:%02x:%02x:%02x:%02x:%02x", mac[0], mac[1], mac[2], mac[3], mac[4], mac[5]);
+	(void)snprintf(out, MAC_STR, "%02x:%02x:%02x:%02x:%02x:%02x", mac[0], mac[1], mac[2],
+		       mac[3], mac[4], mac[5]);
 	return out;
 }

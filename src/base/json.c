@@ -15,7 +15,8 @@ int json_read(const char *text, size_t len, json_t **ret, struct err *e)
 	json_t *j = json_loadb(text, len, JSON_DECODE_ANY, &je);
 
 	if (!j)
-		return err_invalid(e, "invalid JSON: %s (line %d, column %d)", je.text, je.line, je.column);
+		return err_invalid(e, "invalid JSON: %s (line %d, column %d)", je.text, je.line,
+				   je.column);
 	*ret = j;
 	return 0;
 }
@@ -28,9 +29,7 @@ json_t *json_get(const json_t *obj, const char *key)
 	if (!v && json_is_object(obj)) {
 		json_t *other;
 
-		json_object_foreach ((json_t *)obj, k, other)
-			if (!strcasecmp(k, key))
-				v = other;
+		json_object_foreach((json_t *)obj, k, other) if (!strcasecmp(k, key)) v = other;
 	}
 	return json_is_null(v) ? NULL : v;
 }
@@ -56,13 +55,15 @@ static const char *type_name(const json_t *v)
 	return "null";
 }
 
-static int wrong(const json_t *v, const char *owner, const char *key, const char *go_type, struct err *e)
+static int wrong(const json_t *v, const char *owner, const char *key, const char *go_type,
+		 struct err *e)
 {
-	return err_invalid(e, "json: cannot unmarshal %s into Go struct field %s.%s of type %s", type_name(v), owner, key,
-			   go_type);
+	return err_invalid(e, "json: cannot unmarshal %s into Go struct field %s.%s of type %s",
+			   type_name(v), owner, key, go_type);
 }
 
-int json_get_str(const json_t *obj, const char *owner, const char *key, const char **ret, struct err *e)
+int json_get_str(const json_t *obj, const char *owner, const char *key, const char **ret,
+		 struct err *e)
 {
 	const json_t *v = json_get(obj, key);
 
@@ -87,7 +88,8 @@ int json_get_i64(const json_t *obj, const char *owner, const char *key, int64_t 
 	const json_t *v = json_get(obj, key);
 	double d = json_is_real(v) ? json_real_value(v) : 0;
 
-	if (v && !json_is_integer(v) && !(json_is_real(v) && fabs(d) < 9e15 && d == (double)(int64_t)d))
+	if (v && !json_is_integer(v) &&
+	    !(json_is_real(v) && fabs(d) < 9e15 && d == (double)(int64_t)d))
 		return wrong(v, owner, key, "int64", e);
 	*ret = json_is_real(v) ? (int64_t)d : json_integer_value(v);
 	return 0;
@@ -113,7 +115,8 @@ int json_get_arr(const json_t *obj, const char *owner, const char *key, json_t *
 	return 0;
 }
 
-int json_get_strv(const json_t *obj, const char *owner, const char *key, bool one_string, char ***ret, struct err *e)
+int json_get_strv(const json_t *obj, const char *owner, const char *key, bool one_string,
+		  char ***ret, struct err *e)
 {
 	auto_strv char **out = NULL;
 	const json_t *v = json_get(obj, key);
@@ -128,7 +131,8 @@ int json_get_strv(const json_t *obj, const char *owner, const char *key, bool on
 	}
 	if (v && !json_is_array(v))
 		return wrong(v, owner, key, "[]string", e);
-	json_array_foreach (v, i, s) {
+	json_array_foreach(v, i, s)
+	{
 		if (!json_is_string(s))
 			return wrong(s, owner, key, "string", e);
 		if (strv_add(&out, json_string_value(s)) < 0)
@@ -138,16 +142,16 @@ int json_get_strv(const json_t *obj, const char *owner, const char *key, bool on
 	return 0;
 }
 
-int json_get_strmap(const json_t *obj, const char *owner, const char *key, json_t **ret, struct err *e)
+int json_get_strmap(const json_t *obj, const char *owner, const char *key, json_t **ret,
+		    struct err *e)
 {
 	json_t *v = json_get(obj, key), *s;
 	const char *k;
 
 	if (v && !json_is_object(v))
 		return wrong(v, owner, key, "map[string]string", e);
-	json_object_foreach (v, k, s)
-		if (!json_is_string(s))
-			return wrong(s, owner, key, "string", e);
+	json_object_foreach(v, k, s) if (!json_is_string(s)) return wrong(s, owner, key, "string",
+									  e);
 	*ret = v;
 	return 0;
 }

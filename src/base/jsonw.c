@@ -197,6 +197,8 @@ void jsonw_json(struct jsonw *w, const char *key, const json_t *value)
 	lead(w, key);
 	if (!value)
 		(void)buf_puts(w->out, "null");
-	else if (json_dump_callback(value, dump_to_buf, w->out, JSON_COMPACT | JSON_ENCODE_ANY) < 0 && !w->out->fail)
+	else if (json_dump_callback(value, dump_to_buf, w->out, JSON_COMPACT | JSON_ENCODE_ANY) <
+			 0 &&
+		 !w->out->fail)
 		w->out->fail = -ENOMEM;
 }

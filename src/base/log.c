@@ -69,7 +69,8 @@ void log_at(enum log_level level, const char *fmt, ...)
 		for (char *p = text; *p; p++)
 			if (*p == '\n' || *p == '\r')
 				*p = ' ';
-		(void)buf_printf(&line, "%s %s %s: %s", stamp, level_names[level], log_program, text);
+		(void)buf_printf(&line, "%s %s %s: %s", stamp, level_names[level], log_program,
+				 text);
 	}
 	(void)buf_putc(&line, '\n');
 	if (!buf_err(&line) && write(STDERR_FILENO, line.data, line.len) < 0)

@@ -58,7 +58,8 @@ static int range_parse(const char *s, bool zero_ok, uint16_t *ret_start, uint16_
 	return 0;
 }
 
-int port_parse(const char *s, uint8_t *ret_proto, uint16_t *ret_port, uint16_t *ret_end, struct err *e)
+int port_parse(const char *s, uint8_t *ret_proto, uint16_t *ret_port, uint16_t *ret_end,
+	       struct err *e)
 {
 	auto_free char *copy = strdup(s);
 	char *slash = copy ? strchr(copy, '/') : NULL;
@@ -74,7 +75,10 @@ int port_parse(const char *s, uint8_t *ret_proto, uint16_t *ret_port, uint16_t *
 	if (!*copy)
 		return err_invalid(e, "no port specified: %s<empty>", s);
 	if (range_parse(copy, false, &a, &b) < 0)
-		return err_invalid(e, "invalid port number \"%s\": a number from 1 to 65535, or a range of them, is wanted", s);
+		return err_invalid(e,
+				   "invalid port number \"%s\": a number from 1 to 65535, or a "
+				   "range of them, is wanted",
+				   s);
 	*ret_proto = proto;
 	*ret_port = a;
 	*ret_end = b;
@@ -100,7 +104,9 @@ static int split(char *text, char **ret_ip, char **ret_host, char **ret_port, st
 	*ret_ip = text;
 	if (strchr(text, ':') || *text == '[')
 		return err_set(e, ERR_UNSUPPORTED, ENOTSUP,
-			       "publishing on the IPv6 address %s is not supported yet: name an IPv4 address", text);
+			       "publishing on the IPv6 address %s is not supported yet: name an "
+			       "IPv4 address",
+			       text);
 	return 0;
 }
 
@@ -129,8 +135,11 @@ int publish_parse(const char *s, struct net_publish *ret, struct err *e)
 		return err_invalid(e, "invalid containerPort: %s", port);
 	if (host && *host && range_parse(host, true, &p.host_port, &p.host_port_end) < 0)
 		return err_invalid(e, "invalid hostPort: %s", host);
-	if (p.host_port && p.host_port_end - p.host_port != p.port_end - p.port && p.port != p.port_end)
-		return err_invalid(e, "invalid ranges specified for container and host Ports: %s and %s", port, host);
+	if (p.host_port && p.host_port_end - p.host_port != p.port_end - p.port &&
+	    p.port != p.port_end)
+		return err_invalid(
+			e, "invalid ranges specified for container and host Ports: %s and %s", port,
+			host);
 	*ret = p;
 	return 0;
 }

@@ -54,7 +54,8 @@ static void on_writable(void *d)
 
 static struct rt_attach_ops relay(struct attachment *a)
 {
-	return (struct rt_attach_ops){.output = on_output, .closed = on_closed, .writable = on_writable, .data = a};
+	return (struct rt_attach_ops){
+		.output = on_output, .closed = on_closed, .writable = on_writable, .data = a};
 }
 
 static int open_one(struct attachment *a, struct err *e)
@@ -94,7 +95,8 @@ void attachments_drop(struct container *c)
 	}
 }
 
-int engine_attach(struct container *c, const struct rt_attach_ops *ops, struct attachment **ret, struct err *e)
+int engine_attach(struct container *c, const struct rt_attach_ops *ops, struct attachment **ret,
+		  struct err *e)
 {
 	struct attachment *a;
 	int r = 0;
@@ -142,7 +144,8 @@ void attachment_close(struct attachment *a)
 	release(a);
 }
 
-struct rt_attach_ops attachment_for_exec(struct container *c, const struct rt_attach_ops *ops, struct attachment **ret)
+struct rt_attach_ops attachment_for_exec(struct container *c, const struct rt_attach_ops *ops,
+					 struct attachment **ret)
 {
 	struct attachment *a = calloc(1, sizeof(*a));
 

@@ -166,7 +166,8 @@ int container_save_state(struct container *c, struct err *e)
 	return container_put_state(c->en->db, c->id, phase_of(c), buf_str(&state), e);
 }
 
-int container_load(struct engine *en, const struct container_row *r, struct container **ret, struct err *e)
+int container_load(struct engine *en, const struct container_row *r, struct container **ret,
+		   struct err *e)
 {
 	auto_(container_free) struct container *c = container_alloc(en);
 	auto_json json_t *spec = NULL, *state = NULL;
@@ -194,7 +195,8 @@ int container_load(struct engine *en, const struct container_row *r, struct cont
 					 .restart_count = (int)ji(state, "restarts"),
 					 .manual_stop = jb(state, "manual_stop")};
 	if (status_parse(js(state, "status"), &c->st.status) < 0 || !c->config || !c->host_config)
-		return err_set(e, ERR_INTERNAL, EBADMSG, "the store's row of container %s is unreadable", r->id);
+		return err_set(e, ERR_INTERNAL, EBADMSG,
+			       "the store's row of container %s is unreadable", r->id);
 	if (str_set(&c->name, r->name) < 0 || str_set(&c->image_id, r->image_id) < 0 ||
 	    str_set(&c->st.error, js(state, "error")) < 0)
 		return err_nomem(e);
@@ -289,13 +291,15 @@ void container_unlock(struct container *c)
 	if (c->gone) {
 		c->locked = true; /* nobody may take a turn any more */
 		if (loop_defer(c->en->loop, free_gone, c, NULL) < 0)
-			log_error("out of memory, a removed container stays in memory container=%s", c->id);
+			log_error("out of memory, a removed container stays in memory container=%s",
+				  c->id);
 	}
 }
 
 /* ---- waiters ---- */
 
-int engine_wait(struct container *c, enum wait_condition when, wait_cb cb, void *data, struct waiter **ret)
+int engine_wait(struct container *c, enum wait_condition when, wait_cb cb, void *data,
+		struct waiter **ret)
 {
 	struct waiter *w;
 	bool stopped = c->st.status != CONTAINER_RUNNING && c->st.status != CONTAINER_RESTARTING &&
@@ -323,7 +327,8 @@ void engine_wait_cancel(struct waiter *w)
 	free(w);
 }
 
-/* Tells everybody whose condition is met: an exit meets NOT_RUNNING and NEXT_EXIT, a removal all. */
+/* Tells everybody whose condition is met: an exit meets NOT_RUNNING and NEXT_EXIT, a removal all.
+ */
 void container_notify(struct container *c, enum wait_condition what, const char *error)
 {
 	struct list due;
@@ -427,7 +432,8 @@ void container_command(const struct container *c, struct buf *out)
 	size_t i;
 
 	(void)buf_puts(out, path ? path : "");
-	json_array_foreach (args, i, s) {
+	json_array_foreach(args, i, s)
+	{
 		const char *a = json_string_value(s);
 		bool quote = strpbrk(a, " \t\n\"'") != NULL;
 
@@ -445,7 +451,8 @@ int container_log_path(const struct container *c, char **ret)
 {
 	char dir[4096];
 
-	*ret = str_printf("%s/%s.log", storage_container_dir(c->en->storage, c->id, dir, sizeof(dir)), c->id);
+	*ret = str_printf("%s/%s.log",
+			  storage_container_dir(c->en->storage, c->id, dir, sizeof(dir)), c->id);
 	return *ret ? 0 : -ENOMEM;
 }
 

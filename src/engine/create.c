@@ -29,10 +29,12 @@ static int choose_name(struct engine *en, const char *name, struct container *c,
 		return r;
 	other = map_get(en->by_name, name);
 	if (other)
-		return err_conflict(e,
-				    "Conflict. The container name \"/%s\" is already in use by container \"%s\". You "
-				    "have to remove (or rename) that container to be able to reuse that name.",
-				    name, other->id);
+		return err_conflict(
+			e,
+			"Conflict. The container name \"/%s\" is already in use by container "
+			"\"%s\". You "
+			"have to remove (or rename) that container to be able to reuse that name.",
+			name, other->id);
 	return str_set(&c->name, name) < 0 ? err_nomem(e) : 0;
 }
 
@@ -65,7 +67,9 @@ static int resolve_peer(struct container *c, struct err *e)
 	int r;
 
 	if (streq(mode, "default"))
-		return json_object_set_new(c->host_config, "NetworkMode", json_string("bridge")) < 0 ? err_nomem(e) : 0;
+		return json_object_set_new(c->host_config, "NetworkMode", json_string("bridge")) < 0
+			       ? err_nomem(e)
+			       : 0;
 	if (!str_has_prefix(mode, "container:"))
 		return 0;
 	r = engine_find(c->en, mode + strlen("container:"), &peer, e);
@@ -77,7 +81,8 @@ static int resolve_peer(struct container *c, struct err *e)
 	return 0;
 }
 
-static int build(struct container *c, const char *name, json_t *body, struct image *image, struct err *e)
+static int build(struct container *c, const char *name, json_t *body, struct image *image,
+		 struct err *e)
 {
 	json_t *args = NULL;
 	auto_free char *path = NULL;
@@ -124,16 +129,18 @@ static void drop_volumes(struct container *c)
 	size_t i;
 	json_t *m;
 
-	json_array_foreach (c->mounts, i, m) {
+	json_array_foreach(c->mounts, i, m)
+	{
 		struct volume *v = map_get(c->en->volumes, js(m, "Name"));
 
 		if (v && v->anonymous && volume_refs(c->en, v) == 0)
-			(void)volume_delete(c->en, v, NULL); /* an orphan volume is shown and prunable */
+			(void)volume_delete(c->en, v,
+					    NULL); /* an orphan volume is shown and prunable */
 	}
 }
 
-int engine_create(struct engine *en, const char *name, json_t *body, struct container **ret, char ***warnings,
-		  struct err *e)
+int engine_create(struct engine *en, const char *name, json_t *body, struct container **ret,
+		  char ***warnings, struct err *e)
 {
 	auto_(container_free) struct container *c = container_alloc(en);
 	const char *ref;
@@ -189,11 +196,15 @@ int engine_rename(struct container *c, const char *name, struct err *e)
 	if (r < 0)
 		return r;
 	if (streq(name, c->name))
-		return err_conflict(e, "Renaming a container with the same name as its current name");
+		return err_conflict(e,
+				    "Renaming a container with the same name as its current name");
 	if (map_get(c->en->by_name, name))
-		return err_conflict(e, "Conflict. The container name \"/%s\" is already in use by container \"%s\". You "
-				       "have to remove (or rename) that container to be able to reuse that name.",
-				    name, ((struct container *)map_get(c->en->by_name, name))->id);
+		return err_conflict(
+			e,
+			"Conflict. The container name \"/%s\" is already in use by container "
+			"\"%s\". You "
+			"have to remove (or rename) that container to be able to reuse that name.",
+			name, ((struct container *)map_get(c->en->by_name, name))->id);
 	fresh = strdup(name);
 	if (!old || !fresh || map_put(c->en->by_name, name, c) < 0)
 		return err_nomem(e);

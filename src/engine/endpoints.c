@@ -15,19 +15,22 @@ void endpoint_spec_done(struct endpoint_spec *s)
 	*s = (struct endpoint_spec){0};
 }
 
-int endpoint_spec_parse(struct container *c, const json_t *cfg, struct endpoint_spec *ret, struct err *e)
+int endpoint_spec_parse(struct container *c, const json_t *cfg, struct endpoint_spec *ret,
+			struct err *e)
 {
 	json_t *ipam = NULL, *opts = NULL;
 	const char *ip = NULL, *ip6 = NULL, *mac = NULL;
 	int r;
 
-	*ret = (struct endpoint_spec){
-		.container_id = c->id, .container_name = c->name, .hostname = js(c->config, "Hostname")};
+	*ret = (struct endpoint_spec){.container_id = c->id,
+				      .container_name = c->name,
+				      .hostname = js(c->config, "Hostname")};
 	if (!cfg)
 		return 0;
 	if (!json_is_object(cfg))
-		return err_invalid(e, "json: cannot unmarshal into Go struct field "
-				      "NetworkingConfig.EndpointsConfig of type network.EndpointSettings");
+		return err_invalid(
+			e, "json: cannot unmarshal into Go struct field "
+			   "NetworkingConfig.EndpointsConfig of type network.EndpointSettings");
 	r = json_get_obj(cfg, "EndpointSettings", "IPAMConfig", &ipam, e);
 	if (r >= 0 && ipam)
 		r = json_get_str(ipam, "EndpointIPAMConfig", "IPv4Address", &ip, e);
@@ -45,7 +48,9 @@ int endpoint_spec_parse(struct container *c, const json_t *cfg, struct endpoint_
 		r = err_invalid(e, "invalid endpoint settings:\ninvalid IPv4 address: %s", ip);
 	else if (!str_empty(ip6))
 		r = err_set(e, ERR_UNSUPPORTED, ENOTSUP,
-			    "the IPv6 address %s cannot be given: this version of the engine serves IPv4 only", ip6);
+			    "the IPv6 address %s cannot be given: this version of the engine "
+			    "serves IPv4 only",
+			    ip6);
 	else if (!str_empty(mac) && mac_parse(mac, ret->mac) < 0)
 		r = err_invalid(e, "invalid MAC address: %s", mac);
 	ret->driver_opts = opts;
@@ -54,7 +59,8 @@ int endpoint_spec_parse(struct container *c, const json_t *cfg, struct endpoint_
 	return r;
 }
 
-static int add_one(struct container *c, const char *name, const json_t *cfg, bool must, struct err *e)
+static int add_one(struct container *c, const char *name, const json_t *cfg, bool must,
+		   struct err *e)
 {
 	struct endpoint_spec spec;
 	struct endpoint *ep;
@@ -62,7 +68,8 @@ static int add_one(struct container *c, const char *name, const json_t *cfg, boo
 	int r = net_find(c->en->net, name, &nw, e);
 
 	if (r < 0)
-		return must ? r : 0; /* a network that is not there yet: looked for again at the start */
+		return must ? r : 0; /* a network that is not there yet: looked for again at the
+					start */
 	if (net_endpoint_find(c->en->net, nw, c->id))
 		return 0;
 	r = endpoint_spec_parse(c, json_is_null(cfg) ? NULL : cfg, &spec, e);
@@ -89,13 +96,16 @@ static int modes_clash(const char *mode, const json_t *wanted, struct err *e)
 	const char *name;
 	json_t *v;
 
-	json_object_foreach ((json_t *)wanted, name, v) {
+	json_object_foreach((json_t *)wanted, name, v)
+	{
 		if (streq(name, mode))
 			continue;
 		if (streq(mode, "host") || streq(name, "host"))
-			return err_invalid(e, "cannot connect container to host network - container must be created in host network mode");
+			return err_invalid(e, "cannot connect container to host network - "
+					      "container must be created in host network mode");
 		if (streq(mode, "none") || streq(name, "none"))
-			return err_invalid(e, "container cannot be connected to multiple networks with one of the networks in private (none) mode");
+			return err_invalid(e, "container cannot be connected to multiple networks "
+					      "with one of the networks in private (none) mode");
 	}
 	return 0;
 }
@@ -112,24 +122,29 @@ int endpoints_create(struct container *c, const json_t *networking, struct err *
 		return r;
 	c->wanted = json_object();
 	if (str_has_prefix(mode, "container:"))
-		return json_object_size(asked) ? err_invalid(e, "conflicting options: cannot attach both user-defined and "
-								"non-user-defined network-modes")
-					       : 0;
+		return json_object_size(asked)
+			       ? err_invalid(
+					 e,
+					 "conflicting options: cannot attach both user-defined and "
+					 "non-user-defined network-modes")
+			       : 0;
 	/* clients write "default" where they mean the default network */
-	json_object_foreach (asked, name, cfg)
-		if (streq(name, mode) || (streq(name, "default") && streq(mode, "bridge")))
-			mine = cfg;
+	json_object_foreach(asked, name, cfg) if (streq(name, mode) ||
+						  (streq(name, "default") && streq(mode, "bridge")))
+		mine = cfg;
 	(void)json_object_set_new(c->wanted, mode, main_config(c, mine));
-	json_object_foreach (asked, name, cfg)
-		if (cfg != mine || json_is_null(cfg))
-			if (!json_object_get(c->wanted, streq(name, "default") ? "bridge" : name))
-				(void)json_object_set(c->wanted, name, cfg);
+	json_object_foreach(
+		asked, name,
+		cfg) if (cfg != mine ||
+			 json_is_null(cfg)) if (!json_object_get(c->wanted, streq(name, "default")
+										    ? "bridge"
+										    : name))(void)
+		json_object_set(c->wanted, name, cfg);
 	r = modes_clash(mode, c->wanted, e);
 	if (r < 0)
 		return r;
-	json_object_foreach (c->wanted, name, cfg)
-		if ((r = add_one(c, name, cfg, false, e)) < 0)
-			return r;
+	json_object_foreach(c->wanted, name,
+			    cfg) if ((r = add_one(c, name, cfg, false, e)) < 0) return r;
 	return 0;
 }
 
@@ -139,9 +154,8 @@ int endpoints_ensure(struct container *c, struct err *e)
 	json_t *cfg;
 	int r;
 
-	json_object_foreach (c->wanted, name, cfg)
-		if ((r = add_one(c, name, cfg, true, e)) < 0)
-			return r;
+	json_object_foreach(c->wanted, name,
+			    cfg) if ((r = add_one(c, name, cfg, true, e)) < 0) return r;
 	return 0;
 }
 
@@ -151,5 +165,6 @@ void endpoints_remove(struct container *c)
 
 	while ((ep = net_container_endpoint_next(c->en->net, c->id, NULL)))
 		if (net_endpoint_remove(c->en->net, ep, NULL) < 0)
-			break; /* the store refuses: recovery sweeps endpoints without a container */
+			break; /* the store refuses: recovery sweeps endpoints without a container
+				*/
 }

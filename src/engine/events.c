@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* events.c - what happened: to those who listen now, and the last thousand for those who ask later */
+/* events.c - what happened: to those who listen now, and the last thousand for those who ask later
+ */
 
 #include <stdlib.h>
 #include <string.h>
@@ -60,11 +61,15 @@ void events_close(struct engine *en)
 
 static struct event view(const struct kept *k)
 {
-	return (struct event){
-		.ns = k->ns, .type = k->type, .action = k->action, .actor = k->actor, .attributes = k->attributes};
+	return (struct event){.ns = k->ns,
+			      .type = k->type,
+			      .action = k->action,
+			      .actor = k->actor,
+			      .attributes = k->attributes};
 }
 
-void engine_event(struct engine *en, const char *type, const char *action, const char *actor, json_t *attributes)
+void engine_event(struct engine *en, const char *type, const char *action, const char *actor,
+		  json_t *attributes)
 {
 	struct kept *k = &en->events->ring[en->events->next];
 	struct event_sub *s;
@@ -110,7 +115,8 @@ void engine_events_unsubscribe(struct event_sub *s)
 	free(s);
 }
 
-void engine_events_past(struct engine *en, int64_t since_ns, int64_t until_ns, event_fn fn, void *data)
+void engine_events_past(struct engine *en, int64_t since_ns, int64_t until_ns, event_fn fn,
+			void *data)
 {
 	size_t n = en->events->count, at = (en->events->next + EVENTS_KEPT - n) % EVENTS_KEPT;
 

@@ -95,7 +95,8 @@ static int parse(struct exec *x, const json_t *body, struct err *e)
 		return r;
 	if (!x->args)
 		return err_invalid(e, "No exec command specified");
-	if (str_set(&x->user, str_empty(user) ? NULL : user) < 0 || str_set(&x->cwd, str_empty(cwd) ? NULL : cwd) < 0)
+	if (str_set(&x->user, str_empty(user) ? NULL : user) < 0 ||
+	    str_set(&x->cwd, str_empty(cwd) ? NULL : cwd) < 0)
 		return err_nomem(e);
 	return 0;
 }
@@ -197,7 +198,8 @@ static int merged_env(const struct exec *x, char ***ret)
 		bool over = false;
 
 		for (size_t k = 0; x->env && x->env[k]; k++)
-			over = over || (strcspn(x->env[k], "=") == len && !strncmp(x->env[k], base[i], len));
+			over = over || (strcspn(x->env[k], "=") == len &&
+					!strncmp(x->env[k], base[i], len));
 		if (!over)
 			r = strv_add(&all, base[i]);
 	}
@@ -221,8 +223,8 @@ static bool has_path(char *const *env)
 }
 
 int engine_exec_start(struct exec *x, bool detach, bool tty, const struct rt_attach_ops *ops,
-		      void (*cb)(int result, struct attachment *a, const struct err *e, void *data), void *data,
-		      struct err *e)
+		      void (*cb)(int result, struct attachment *a, const struct err *e, void *data),
+		      void *data, struct err *e)
 {
 	struct rt_attach_ops relay;
 	auto_strv char **env = NULL;
@@ -238,7 +240,8 @@ int engine_exec_start(struct exec *x, bool detach, bool tty, const struct rt_att
 		return err_conflict(e, "exec %s has already run", x->id);
 	if (merged_env(x, &env) < 0 ||
 	    (!has_path(env) &&
-	     strv_add(&env, "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin") < 0))
+	     strv_add(&env, "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin") <
+		     0))
 		return err_nomem(e);
 	if (!detach && ops) {
 		relay = attachment_for_exec(x->c, ops, &x->attachment);
@@ -261,7 +264,8 @@ int engine_exec_start(struct exec *x, bool detach, bool tty, const struct rt_att
 	x->cb = cb;
 	x->data = data;
 	x->started = x->running = true;
-	r = rt_exec_start(x->c->en->runtime, &rx, x->attachment ? &relay : NULL, exec_started, exec_ended, x, e);
+	r = rt_exec_start(x->c->en->runtime, &rx, x->attachment ? &relay : NULL, exec_started,
+			  exec_ended, x, e);
 	if (r < 0) {
 		x->running = false;
 		if (x->attachment)

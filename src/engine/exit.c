@@ -16,8 +16,8 @@
 #include "engine/internal.h"
 
 #define RESTART_FIRST_MS 100
-#define RESTART_MAX_MS (60 * 1000)
-#define GOOD_LIFE_NS (10 * NS_PER_S) /* a life this long forgives the failures before it */
+#define RESTART_MAX_MS	 (60 * 1000)
+#define GOOD_LIFE_NS	 (10 * NS_PER_S) /* a life this long forgives the failures before it */
 
 static bool should_restart(const struct container *c)
 {
@@ -29,7 +29,8 @@ static bool should_restart(const struct container *c)
 		return false;
 	if (streq(name, "always") || streq(name, "unless-stopped"))
 		return true;
-	return streq(name, "on-failure") && c->st.exit_code != 0 && (!max || c->st.restart_count < max);
+	return streq(name, "on-failure") && c->st.exit_code != 0 &&
+	       (!max || c->st.restart_count < max);
 }
 
 void restart_cancel(struct container *c)
@@ -45,7 +46,8 @@ static void restarted(int result, const struct err *e, void *data)
 
 	(void)e;
 	if (result < 0 && c->st.status == CONTAINER_RESTARTING) {
-		/* a start that cannot succeed (port taken, network gone): Docker gives up here too */
+		/* a start that cannot succeed (port taken, network gone): Docker gives up here too
+		 */
 		c->st.status = CONTAINER_EXITED;
 		(void)container_save_state(c, NULL);
 		container_notify(c, WAIT_NEXT_EXIT, c->st.error);
@@ -82,7 +84,8 @@ static void schedule_restart(struct container *c)
 		ms *= 2;
 	c->st.status = CONTAINER_RESTARTING;
 	(void)container_save_state(c, NULL); /* recovery decides anew from the policy anyway */
-	if (loop_timer(c->en->loop, MIN(ms, RESTART_MAX_MS), restart_due, c, &c->restart_timer) < 0) {
+	if (loop_timer(c->en->loop, MIN(ms, RESTART_MAX_MS), restart_due, c, &c->restart_timer) <
+	    0) {
 		log_error("out of memory, a restart is given up container=%s", c->name);
 		c->st.status = CONTAINER_EXITED;
 	}
@@ -101,7 +104,8 @@ static void cleaned(int result, void *data)
 	struct list due;
 
 	if (result < 0)
-		log_warn("the runtime could not be cleaned up container=%s error=%s", c->id, strerror(-result));
+		log_warn("the runtime could not be cleaned up container=%s error=%s", c->id,
+			 strerror(-result));
 	c->cleaning = false;
 	list_init(&due);
 	while (!list_empty(&c->stopped)) {
@@ -152,7 +156,9 @@ void container_exited(struct container *c, int code, bool oom, int64_t when_ns)
 	execs_drop(c);
 	net_sandbox_stop(c->en->net, c->id);
 	if (container_save_state(c, NULL) < 0)
-		log_error("an exit could not be stored, it is found again at the next start container=%s", c->name);
+		log_error("an exit could not be stored, it is found again at the next start "
+			  "container=%s",
+			  c->name);
 	(void)snprintf(text, sizeof(text), "%d", code);
 	if (oom)
 		container_event(c, "oom", NULL, NULL);

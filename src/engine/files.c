@@ -2,7 +2,8 @@
 /*
  * files.c - /etc/hostname, /etc/hosts and /etc/resolv.conf of a container
  *
- * They are bind-mounted, so they are rewritten in place (a mount keeps the old inode after a rename).
+ * They are bind-mounted, so they are rewritten in place (a mount keeps the old inode after a
+ * rename).
  */
 
 #include <string.h>
@@ -49,14 +50,16 @@ static void extra_hosts(struct container *c, struct buf *out)
 	json_t *s;
 	size_t i;
 
-	json_array_foreach (jo(c->host_config, "ExtraHosts"), i, s) {
+	json_array_foreach(jo(c->host_config, "ExtraHosts"), i, s)
+	{
 		const char *text = json_string_value(s), *sep = strpbrk(text, ":=");
 		char gw[IP4_STR];
 
 		if (!sep)
 			continue;
 		(void)buf_printf(out, "%s\t%.*s\n",
-				 streq(sep + 1, "host-gateway") ? ip4_str(host_gateway(c), gw) : sep + 1,
+				 streq(sep + 1, "host-gateway") ? ip4_str(host_gateway(c), gw)
+								: sep + 1,
 				 (int)(sep - text), text);
 	}
 }
@@ -72,7 +75,8 @@ static void own_names(struct container *c, struct buf *out)
 		if (!endpoint_ip(ep))
 			continue;
 		if (*domain)
-			(void)buf_printf(out, "%s\t%s.%s %s\n", ip4_str(endpoint_ip(ep), ip), host, domain, host);
+			(void)buf_printf(out, "%s\t%s.%s %s\n", ip4_str(endpoint_ip(ep), ip), host,
+					 domain, host);
 		else
 			(void)buf_printf(out, "%s\t%s\n", ip4_str(endpoint_ip(ep), ip), host);
 	}
@@ -82,7 +86,8 @@ static int write_hosts(struct container *c, struct err *e)
 {
 	auto_buf struct buf b = BUF_INIT(FILE_MAX_BYTES);
 
-	if (!streq(container_network_mode(c), "host") || fs_read("/etc/hosts", FILE_MAX_BYTES / 2, &b) < 0) {
+	if (!streq(container_network_mode(c), "host") ||
+	    fs_read("/etc/hosts", FILE_MAX_BYTES / 2, &b) < 0) {
 		buf_clear(&b);
 		(void)buf_puts(&b, hosts_head);
 	}

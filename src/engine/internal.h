@@ -131,7 +131,8 @@ void mounts_free(struct rt_mount *m, size_t n);
 
 /* endpoints.c: the networks of a create or connect body */
 int endpoints_create(struct container *c, const json_t *networking, struct err *e) MUST_CHECK;
-int endpoints_ensure(struct container *c, struct err *e) MUST_CHECK; /* at start: those wanted and missing */
+int endpoints_ensure(struct container *c,
+		     struct err *e) MUST_CHECK; /* at start: those wanted and missing */
 void endpoints_remove(struct container *c);
 int endpoint_spec_parse(struct container *c, const json_t *cfg, struct endpoint_spec *ret,
 			struct err *e) MUST_CHECK;

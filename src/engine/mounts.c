@@ -2,8 +2,9 @@
 /*
  * mounts.c - Binds, Mounts, image volumes and --tmpfs of a create, as resolved mount points
  *
- * A mount point is a JSON object as inspect shows it (Type, Name, Source, Destination, Driver, Mode,
- * RW, Propagation), with our own keys beside, left out of inspect: "_options" for the runtime,
+ * A mount point is a JSON object as inspect shows it (Type, Name, Source, Destination, Driver,
+ * Mode, RW, Propagation), with our own keys beside, left out of inspect: "_options" for the
+ * runtime,
  * "_copy" (fill an empty volume from the image), "_hidden" (--tmpfs is no mount point in Docker).
  */
 
@@ -60,9 +61,7 @@ static bool mounted_at(const struct container *c, const char *target)
 	size_t i;
 	json_t *m;
 
-	json_array_foreach (c->mounts, i, m)
-		if (streq(js(m, "Destination"), target))
-			return true;
+	json_array_foreach(c->mounts, i, m) if (streq(js(m, "Destination"), target)) return true;
 	return false;
 }
 
@@ -82,7 +81,8 @@ static int point_add(struct container *c, const char *asked, const struct point 
 	if (r == -ENOMEM)
 		return err_nomem(e);
 	if (r < 0)
-		return err_invalid(e, "invalid mount path: '%s' mount path must be absolute", asked);
+		return err_invalid(e, "invalid mount path: '%s' mount path must be absolute",
+				   asked);
 	if (streq(target, "/"))
 		return err_invalid(e, "invalid volume specification: destination can't be '/'");
 	if (mounted_at(c, target))
@@ -91,11 +91,13 @@ static int point_add(struct container *c, const char *asked, const struct point 
 		opts = str_printf("noexec,nosuid,nodev%s%s", p->options && *p->options ? "," : "",
 				  p->options ? p->options : "");
 	else
-		opts = str_printf("rbind,%s,%s", p->ro ? "ro" : "rw", p->propagation ? p->propagation : "rprivate");
-	m = json_pack("{s:s, s:s, s:s, s:s, s:b, s:s, s:s}", "Type", p->type, "Source", p->source ? p->source : "",
-		      "Destination", target, "Mode", p->mode ? p->mode : "", "RW", !p->ro, "Propagation",
-		      streq(p->type, "bind") ? (p->propagation ? p->propagation : "rprivate") : "", "_options",
-		      opts ? opts : "");
+		opts = str_printf("rbind,%s,%s", p->ro ? "ro" : "rw",
+				  p->propagation ? p->propagation : "rprivate");
+	m = json_pack("{s:s, s:s, s:s, s:s, s:b, s:s, s:s}", "Type", p->type, "Source",
+		      p->source ? p->source : "", "Destination", target, "Mode",
+		      p->mode ? p->mode : "", "RW", !p->ro, "Propagation",
+		      streq(p->type, "bind") ? (p->propagation ? p->propagation : "rprivate") : "",
+		      "_options", opts ? opts : "");
 	if (!m || !opts)
 		return err_nomem(e);
 	if (p->name) {
@@ -109,7 +111,8 @@ static int point_add(struct container *c, const char *asked, const struct point 
 	return json_array_append_new(c->mounts, m) < 0 ? err_nomem(e) : 0;
 }
 
-static int volume_point(struct container *c, const char *name, const char *target, struct point *p, struct err *e)
+static int volume_point(struct container *c, const char *name, const char *target, struct point *p,
+			struct err *e)
 {
 	auto_free char *source = NULL;
 	struct volume *v;
@@ -139,21 +142,24 @@ static int bind_options(const char *text, struct point *p)
 			p->ro = true;
 		else if (streq(o, "nocopy"))
 			p->copy = false;
-		else if (str_has_suffix(o, "private") || str_has_suffix(o, "shared") || str_has_suffix(o, "slave"))
-			p->propagation = streq(o, "private")  ? "private"
-					 : streq(o, "shared") ? "shared"
-					 : streq(o, "slave")  ? "slave"
+		else if (str_has_suffix(o, "private") || str_has_suffix(o, "shared") ||
+			 str_has_suffix(o, "slave"))
+			p->propagation = streq(o, "private")   ? "private"
+					 : streq(o, "shared")  ? "shared"
+					 : streq(o, "slave")   ? "slave"
 					 : streq(o, "rshared") ? "rshared"
 					 : streq(o, "rslave")  ? "rslave"
 							       : "rprivate";
-		else if (!streq(o, "rw") && !streq(o, "z") && !streq(o, "Z") && !streq(o, "cached") &&
-			 !streq(o, "delegated") && !streq(o, "consistent") && *o)
+		else if (!streq(o, "rw") && !streq(o, "z") && !streq(o, "Z") &&
+			 !streq(o, "cached") && !streq(o, "delegated") && !streq(o, "consistent") &&
+			 *o)
 			return -EINVAL;
 	}
 	return 0;
 }
 
-/* "-v src:dst[:opts]": an absolute src is made as a directory if it is not there, as Docker does. */
+/* "-v src:dst[:opts]": an absolute src is made as a directory if it is not there, as Docker does.
+ */
 static int add_bind(struct container *c, const char *spec, struct err *e)
 {
 	auto_strv char **part = NULL;
@@ -178,8 +184,10 @@ static int add_bind(struct container *c, const char *spec, struct err *e)
 	if (*part[0] != '/') {
 		if (!volume_name_ok(part[0]))
 			return err_invalid(e,
-					   "create %s: \"%s\" includes invalid characters for a local volume name, only "
-					   "\"[a-zA-Z0-9][a-zA-Z0-9_.-]\" are allowed. If you intended to pass a host "
+					   "create %s: \"%s\" includes invalid characters for a "
+					   "local volume name, only "
+					   "\"[a-zA-Z0-9][a-zA-Z0-9_.-]\" are allowed. If you "
+					   "intended to pass a host "
 					   "directory, use absolute path",
 					   part[0], part[0]);
 		return volume_point(c, part[0], part[1], &p, e);
@@ -189,7 +197,8 @@ static int add_bind(struct container *c, const char *spec, struct err *e)
 	if (!fs_exists(source)) {
 		r = fs_mkdir_p(source, 0755);
 		if (r < 0)
-			return err_sys(e, -r, "error while creating mount source path '%s'", source);
+			return err_sys(e, -r, "error while creating mount source path '%s'",
+				       source);
 	}
 	p.type = "bind";
 	p.source = source;
@@ -204,10 +213,12 @@ static int add_mount_tmpfs(struct container *c, const json_t *m, const char *tar
 	struct point p = {.type = "tmpfs", .ro = jb(m, "ReadOnly")};
 
 	if (*js(m, "Source"))
-		return err_invalid(e, "invalid mount config for type \"tmpfs\": field Source must not be specified");
+		return err_invalid(e, "invalid mount config for type \"tmpfs\": field Source must "
+				      "not be specified");
 	mode = ji(o, "Mode") ? str_printf(",mode=%o", (unsigned)ji(o, "Mode")) : strdup("");
-	opts = ji(o, "SizeBytes") > 0 ? str_printf("size=%lld%s", (long long)ji(o, "SizeBytes"), mode)
-				      : strdup(mode && *mode ? mode + 1 : "");
+	opts = ji(o, "SizeBytes") > 0
+		       ? str_printf("size=%lld%s", (long long)ji(o, "SizeBytes"), mode)
+		       : strdup(mode && *mode ? mode + 1 : "");
 	p.options = opts;
 	return point_add(c, target, &p, e);
 }
@@ -219,24 +230,37 @@ static int add_mount(struct container *c, const json_t *m, struct err *e)
 	struct point p = {.ro = jb(m, "ReadOnly")};
 
 	if (!json_is_object(m))
-		return err_invalid(e, "json: cannot unmarshal into Go struct field HostConfig.Mounts of type mount.Mount");
+		return err_invalid(e, "json: cannot unmarshal into Go struct field "
+				      "HostConfig.Mounts of type mount.Mount");
 	if (!*target)
-		return err_invalid(e, "invalid mount config for type \"%s\": field Target must not be empty", type);
+		return err_invalid(
+			e, "invalid mount config for type \"%s\": field Target must not be empty",
+			type);
 	if (streq(type, "tmpfs"))
 		return add_mount_tmpfs(c, m, target, e);
 	if (streq(type, "volume")) {
 		p.copy = !jb(jo(m, "VolumeOptions"), "NoCopy");
 		if (*source && !volume_name_ok(source))
-			return err_invalid(e, "invalid mount config for type \"volume\": \"%s\" is no volume name", source);
+			return err_invalid(e,
+					   "invalid mount config for type \"volume\": \"%s\" is no "
+					   "volume name",
+					   source);
 		return volume_point(c, *source ? source : NULL, target, &p, e);
 	}
 	if (!streq(type, "bind"))
-		return err_invalid(e, "invalid mount config for type \"%s\": mount type unknown", type);
+		return err_invalid(e, "invalid mount config for type \"%s\": mount type unknown",
+				   type);
 	if (*source != '/')
-		return err_invalid(e, "invalid mount config for type \"bind\": invalid mount path: '%s' mount path "
-				      "must be absolute", source);
+		return err_invalid(e,
+				   "invalid mount config for type \"bind\": invalid mount path: "
+				   "'%s' mount path "
+				   "must be absolute",
+				   source);
 	if (!fs_exists(source) && !jb(jo(m, "BindOptions"), "CreateMountpoint"))
-		return err_invalid(e, "invalid mount config for type \"bind\": bind source path does not exist: %s", source);
+		return err_invalid(e,
+				   "invalid mount config for type \"bind\": bind source path does "
+				   "not exist: %s",
+				   source);
 	if (!fs_exists(source) && fs_mkdir_p(source, 0755) < 0)
 		return err_sys(e, errno, "error while creating mount source path '%s'", source);
 	p.type = "bind";
@@ -255,19 +279,19 @@ int mounts_resolve(struct container *c, const json_t *image_config, char ***warn
 	(void)image_config; /* its volumes were merged into Config.Volumes */
 	(void)warnings;
 	c->mounts = json_array();
-	json_array_foreach (jo(c->host_config, "Binds"), i, v)
-		if ((r = add_bind(c, json_string_value(v), e)) < 0)
-			return r;
-	json_array_foreach (jo(c->host_config, "Mounts"), i, v)
-		if ((r = add_mount(c, v, e)) < 0)
-			return r;
-	json_object_foreach (jo(c->host_config, "Tmpfs"), target, v) {
+	json_array_foreach(jo(c->host_config, "Binds"), i,
+			   v) if ((r = add_bind(c, json_string_value(v), e)) < 0) return r;
+	json_array_foreach(jo(c->host_config, "Mounts"), i,
+			   v) if ((r = add_mount(c, v, e)) < 0) return r;
+	json_object_foreach(jo(c->host_config, "Tmpfs"), target, v)
+	{
 		struct point p = {.type = "tmpfs", .options = json_string_value(v), .hidden = true};
 
 		if ((r = point_add(c, target, &p, e)) < 0)
 			return r;
 	}
-	json_object_foreach (jo(c->config, "Volumes"), target, v) {
+	json_object_foreach(jo(c->config, "Volumes"), target, v)
+	{
 		struct point p = {.copy = true};
 		auto_free char *clean = NULL;
 
@@ -284,7 +308,8 @@ json_t *container_mounts(struct container *c)
 	json_t *out = json_array(), *m;
 	size_t i;
 
-	json_array_foreach (c->mounts, i, m) {
+	json_array_foreach(c->mounts, i, m)
+	{
 		json_t *copy;
 
 		if (jb(m, "_hidden"))
@@ -308,14 +333,17 @@ void mounts_free(struct rt_mount *m, size_t n)
 	free(m);
 }
 
-/* A file of the container's directory (or of the one whose network it shares) over one of the image. */
-static void file_mount(struct container *c, struct rt_mount *m, const char *file, const char *target, bool ro)
+/* A file of the container's directory (or of the one whose network it shares) over one of the
+ * image. */
+static void file_mount(struct container *c, struct rt_mount *m, const char *file,
+		       const char *target, bool ro)
 {
 	char dir[4096];
 	struct container *peer = container_netns_peer(c);
 
 	*m = (struct rt_mount){
-		.source = str_printf("%s/%s", container_dir(peer ? peer : c, dir, sizeof(dir)), file),
+		.source =
+			str_printf("%s/%s", container_dir(peer ? peer : c, dir, sizeof(dir)), file),
 		.target = strdup(target),
 		.type = strdup("bind"),
 		.options = strdup(ro ? "rbind,ro,rprivate" : "rbind,rw,rprivate"),
@@ -348,7 +376,8 @@ struct rt_mount *mounts_for_spec(struct container *c, size_t *ret_n)
 		if (target && !mounted_at(c, target))
 			file_mount(c, &out[n++], files[i], target, false);
 	}
-	json_array_foreach (c->mounts, i, m) {
+	json_array_foreach(c->mounts, i, m)
+	{
 		bool tmpfs = streq(js(m, "Type"), "tmpfs");
 
 		if (!out)

@@ -17,28 +17,33 @@ int name_check(const char *name, struct err *e)
 	for (size_t i = 1; ok && i < len; i++)
 		ok = isalnum((unsigned char)name[i]) || strchr("_.-", name[i]);
 	if (!ok)
-		return err_invalid(e, "Invalid container name (%.*s), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed",
-				   LIMIT_NAME, name);
+		return err_invalid(
+			e,
+			"Invalid container name (%.*s), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed",
+			LIMIT_NAME, name);
 	return 0;
 }
 
 static const char *const moods[] = {
-	"amber", "brisk",  "calm",  "clear", "coral",  "crisp", "deft",	 "eager", "early", "fair",
-	"fleet", "fresh",  "gentle", "glad", "golden", "grand", "green", "happy", "hardy", "keen",
-	"light", "lively", "lucid", "lucky", "mellow", "merry", "mild",	 "neat",  "noble", "open",
-	"proud", "quick",  "quiet", "rapid", "ready",  "sharp", "silent", "smart", "solid", "steady",
-	"sunny", "swift",  "tidal", "vivid", "warm",   "wide",	"windy", "wise",  "young", "zesty",
+	"amber",  "brisk", "calm",  "clear",  "coral", "crisp",	 "deft",   "eager", "early",
+	"fair",	  "fleet", "fresh", "gentle", "glad",  "golden", "grand",  "green", "happy",
+	"hardy",  "keen",  "light", "lively", "lucid", "lucky",	 "mellow", "merry", "mild",
+	"neat",	  "noble", "open",  "proud",  "quick", "quiet",	 "rapid",  "ready", "sharp",
+	"silent", "smart", "solid", "steady", "sunny", "swift",	 "tidal",  "vivid", "warm",
+	"wide",	  "windy", "wise",  "young",  "zesty",
 };
 
 /* Islands, reefs and what lives there: this is an atoll. */
 static const char *const places[] = {
-	"abalone", "albatross", "anemone", "barnacle", "bikini",  "booby",   "breaker", "cay",	    "chagos",
-	"clam",	   "cockle",	"conch",   "cove",     "cowrie",  "current", "dolphin", "dune",	    "fakarava",
-	"frigate", "funafuti",	"grouper", "heron",    "islet",	  "kelp",    "kingfish", "kiribati", "lagoon",
-	"limpet",  "majuro",	"manta",   "mantis",   "marlin",  "motu",    "nautilus", "nukuoro",  "octopus",
-	"palmyra", "parrotfish", "pearl",  "pelican",  "petrel",  "pitcairn", "plover", "rangiroa", "reef",
-	"remora",  "sandbar",	"seagrass", "shoal",   "sponge",  "starfish", "surf",	"tarawa",   "tern",
-	"tide",	   "tokelau",	"turtle",  "tuvalu",   "urchin",  "wake",    "wrasse",
+	"abalone", "albatross", "anemone",    "barnacle", "bikini",   "booby",	  "breaker",
+	"cay",	   "chagos",	"clam",	      "cockle",	  "conch",    "cove",	  "cowrie",
+	"current", "dolphin",	"dune",	      "fakarava", "frigate",  "funafuti", "grouper",
+	"heron",   "islet",	"kelp",	      "kingfish", "kiribati", "lagoon",	  "limpet",
+	"majuro",  "manta",	"mantis",     "marlin",	  "motu",     "nautilus", "nukuoro",
+	"octopus", "palmyra",	"parrotfish", "pearl",	  "pelican",  "petrel",	  "pitcairn",
+	"plover",  "rangiroa",	"reef",	      "remora",	  "sandbar",  "seagrass", "shoal",
+	"sponge",  "starfish",	"surf",	      "tarawa",	  "tern",     "tide",	  "tokelau",
+	"turtle",  "tuvalu",	"urchin",     "wake",	  "wrasse",
 };
 
 char *name_random(struct engine *en)

@@ -19,10 +19,13 @@ static int one_binding(const char *key, const json_t *b, struct net_publish *ret
 	if (r < 0)
 		return r;
 	if (!json_is_object(b))
-		return err_invalid(e, "json: cannot unmarshal into Go struct field PortBinding of type nat.PortBinding");
+		return err_invalid(e, "json: cannot unmarshal into Go struct field PortBinding of "
+				      "type nat.PortBinding");
 	if (*ip && strchr(ip, ':'))
 		return err_set(e, ERR_UNSUPPORTED, ENOTSUP,
-			       "publishing on the IPv6 address %s is not supported yet: name an IPv4 address", ip);
+			       "publishing on the IPv6 address %s is not supported yet: name an "
+			       "IPv4 address",
+			       ip);
 	if (*ip && ip4_parse(ip, &ret->host_ip) < 0)
 		return err_invalid(e, "invalid IP address in port binding: %s", ip);
 	ret->host_ip_given = *ip != 0;
@@ -35,20 +38,23 @@ static int one_binding(const char *key, const json_t *b, struct net_publish *ret
 		return err_invalid(e, "invalid port specification: \"%s\"", hp);
 	if (ret->port_end != ret->port &&
 	    ret->host_port_end - ret->host_port != ret->port_end - ret->port)
-		return err_invalid(e, "Invalid ranges specified for container and host Ports: %s and %s", key, hp);
+		return err_invalid(
+			e, "Invalid ranges specified for container and host Ports: %s and %s", key,
+			hp);
 	return 0;
 }
 
 /* Calls @fn for each binding of @host. */
-static int bindings_each(const json_t *host, int (*fn)(const struct net_publish *p, void *d), void *d,
-			 struct err *e)
+static int bindings_each(const json_t *host, int (*fn)(const struct net_publish *p, void *d),
+			 void *d, struct err *e)
 {
 	const char *key;
 	json_t *list, *b;
 	size_t i;
 	int r;
 
-	json_object_foreach (jo(host, "PortBindings"), key, list) {
+	json_object_foreach(jo(host, "PortBindings"), key, list)
+	{
 		struct net_publish none = {0};
 
 		if (!json_is_array(list) && !json_is_null(list))
@@ -60,7 +66,8 @@ static int bindings_each(const json_t *host, int (*fn)(const struct net_publish 
 				return r;
 			continue;
 		}
-		json_array_foreach (list, i, b) {
+		json_array_foreach(list, i, b)
+		{
 			struct net_publish p = {0};
 
 			r = one_binding(key, b, &p, e);
@@ -76,7 +83,8 @@ int publish_check(const json_t *config, const json_t *host, struct err *e)
 	const char *key;
 	json_t *v;
 
-	json_object_foreach (jo(config, "ExposedPorts"), key, v) {
+	json_object_foreach(jo(config, "ExposedPorts"), key, v)
+	{
 		struct net_publish p;
 		int r = port_parse(key, &p.proto, &p.port, &p.port_end, e);
 
@@ -106,12 +114,14 @@ static int collect_one(const struct net_publish *p, void *d)
 static bool covered(const struct collect *c, const struct net_publish *p)
 {
 	for (size_t i = 0; i < c->n; i++)
-		if (c->list[i].proto == p->proto && c->list[i].port <= p->port && c->list[i].port_end >= p->port_end)
+		if (c->list[i].proto == p->proto && c->list[i].port <= p->port &&
+		    c->list[i].port_end >= p->port_end)
 			return true;
 	return false;
 }
 
-int publish_collect(const struct container *c, struct net_publish **ret, size_t *ret_n, struct err *e)
+int publish_collect(const struct container *c, struct net_publish **ret, size_t *ret_n,
+		    struct err *e)
 {
 	struct collect all = {0};
 	const char *key;
@@ -119,7 +129,8 @@ int publish_collect(const struct container *c, struct net_publish **ret, size_t 
 	int r = bindings_each(c->host_config, collect_one, &all, e);
 
 	if (r >= 0 && jb(c->host_config, "PublishAllPorts"))
-		json_object_foreach (jo(c->config, "ExposedPorts"), key, v) {
+		json_object_foreach(jo(c->config, "ExposedPorts"), key, v)
+		{
 			struct net_publish p = {0};
 
 			r = port_parse(key, &p.proto, &p.port, &p.port_end, e);

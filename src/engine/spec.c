@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* spec.c - a create body made whole: every known key of Config and HostConfig, typed, with defaults */
+/* spec.c - a create body made whole: every known key of Config and HostConfig, typed, with defaults
+ */
 
 #include <string.h>
 
@@ -9,15 +10,15 @@
 
 /* Go's type of a field, for the check and for the error text. */
 enum field_type {
-	T_STR,	   /* string */
-	T_BOOL,	   /* bool */
-	T_INT,	   /* int64 */
-	T_STRS,	   /* []string */
-	T_CMD,	   /* strslice: a string or an array of strings */
-	T_STRMAP,  /* map[string]string */
-	T_SET,	   /* map[string]struct {} */
-	T_OBJ,	   /* an object checked elsewhere */
-	T_ARR,	   /* an array checked elsewhere */
+	T_STR,	  /* string */
+	T_BOOL,	  /* bool */
+	T_INT,	  /* int64 */
+	T_STRS,	  /* []string */
+	T_CMD,	  /* strslice: a string or an array of strings */
+	T_STRMAP, /* map[string]string */
+	T_SET,	  /* map[string]struct {} */
+	T_OBJ,	  /* an object checked elsewhere */
+	T_ARR,	  /* an array checked elsewhere */
 };
 
 struct field {
@@ -157,9 +158,8 @@ char **jstrv(const json_t *obj, const char *key)
 	size_t i;
 	json_t *s;
 
-	json_array_foreach (arr, i, s)
-		if (json_is_string(s))
-			(void)strv_add(&v, json_string_value(s)); /* OOM: a shorter list fails later */
+	json_array_foreach(arr, i, s) if (json_is_string(s))(void)
+		strv_add(&v, json_string_value(s)); /* OOM: a shorter list fails later */
 	return v;
 }
 
@@ -241,13 +241,15 @@ static json_t *env_merge(const json_t *image, const json_t *own)
 	json_t *out = json_array(), *s;
 	size_t i;
 
-	json_array_foreach (image, i, s) {
+	json_array_foreach(image, i, s)
+	{
 		const char *text = json_string_value(s);
 		size_t len = text ? strcspn(text, "=") : 0, k;
 		bool over = false;
 		json_t *o;
 
-		json_array_foreach (own, k, o) {
+		json_array_foreach(own, k, o)
+		{
 			const char *mine = json_string_value(o);
 
 			if (mine && strcspn(mine, "=") == len && !strncmp(mine, text, len))
@@ -256,10 +258,9 @@ static json_t *env_merge(const json_t *image, const json_t *own)
 		if (!over)
 			(void)json_array_append(out, s);
 	}
-	json_array_foreach (own, i, s)
+	json_array_foreach(own, i, s)
 		/* "NAME" without "=" removes the variable, as in Docker */
-		if (strchr(json_string_value(s), '='))
-			(void)json_array_append(out, s);
+		if (strchr(json_string_value(s), '='))(void) json_array_append(out, s);
 	return out;
 }
 
@@ -329,7 +330,8 @@ int spec_normalise(const json_t *body, const json_t *image_config, json_t **ret_
 	r = json_get_obj(body, "ContainerConfigWrapper", "HostConfig", &hc, e);
 	if (r < 0)
 		return r;
-	r = fields_read(hc ? hc : none, "HostConfig", host_fields, ARRAY_SIZE(host_fields), host, e);
+	r = fields_read(hc ? hc : none, "HostConfig", host_fields, ARRAY_SIZE(host_fields), host,
+			e);
 	if (r < 0)
 		return r;
 	if (image_config)

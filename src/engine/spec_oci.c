@@ -72,8 +72,7 @@ static int fill_args(struct container *c, struct loan *l)
 	size_t i;
 	int r = path ? strv_add(&l->args, path) : -ENOMEM;
 
-	json_array_foreach (args, i, s)
-		r = r < 0 ? r : strv_add(&l->args, json_string_value(s));
+	json_array_foreach(args, i, s) r = r < 0 ? r : strv_add(&l->args, json_string_value(s));
 	json_decref(args);
 	return r;
 }
@@ -86,7 +85,7 @@ static int fill_rlimits(struct container *c, struct loan *l)
 	l->rlimits = calloc(json_array_size(list) + 1, sizeof(*l->rlimits));
 	if (!l->rlimits)
 		return -ENOMEM;
-	json_array_foreach (list, i, u)
+	json_array_foreach(list, i, u)
 		l->rlimits[l->n_rlimits++] = (struct rt_rlimit){.name = (char *)js(u, "Name"),
 								.soft = (uint64_t)ji(u, "Soft"),
 								.hard = (uint64_t)ji(u, "Hard")};
@@ -110,8 +109,9 @@ static int share_mode(struct container *c, const char *key, char **ret, struct e
 	if (r < 0)
 		return r;
 	if (!container_running(peer))
-		return err_conflict(e, "cannot join namespaces of a non running container: container %s is %s",
-				    peer->name, container_status_name(peer->st.status));
+		return err_conflict(
+			e, "cannot join namespaces of a non running container: container %s is %s",
+			peer->name, container_status_name(peer->st.status));
 	*ret = str_printf("container:%d", peer->st.pid);
 	return *ret ? 0 : err_nomem(e);
 }
@@ -126,7 +126,8 @@ static int fill_network(struct container *c, struct rt_spec *s, struct loan *l, 
 	if (streq(container_network_mode(c), "host"))
 		return 0;
 	if (!sb)
-		return err_set(e, ERR_INTERNAL, ENOENT, "container %s has no network namespace", c->name);
+		return err_set(e, ERR_INTERNAL, ENOENT, "container %s has no network namespace",
+			       c->name);
 	l->netns = strdup(sandbox_netns_path(sb));
 	s->netns_path = l->netns;
 	return l->netns ? 0 : err_nomem(e);
@@ -137,7 +138,8 @@ static int security(struct container *c, struct rt_spec *s, struct loan *l, stru
 	json_t *list = jo(c->host_config, "SecurityOpt"), *o;
 	size_t i;
 
-	json_array_foreach (list, i, o) {
+	json_array_foreach(list, i, o)
+	{
 		const char *t = json_string_value(o);
 
 		if (streq(t, "no-new-privileges") || streq(t, "no-new-privileges:true") ||
@@ -146,9 +148,11 @@ static int security(struct container *c, struct rt_spec *s, struct loan *l, stru
 		} else if (str_has_prefix(t, "seccomp=") || str_has_prefix(t, "seccomp:")) {
 			if (buf_puts(&l->seccomp, t + strlen("seccomp=")) < 0)
 				return err_nomem(e);
-			s->seccomp = streq(buf_str(&l->seccomp), "builtin") ? NULL : buf_str(&l->seccomp);
+			s->seccomp = streq(buf_str(&l->seccomp), "builtin") ? NULL
+									    : buf_str(&l->seccomp);
 		} else if (!str_has_prefix(t, "label") && !str_has_prefix(t, "apparmor") &&
-			   !str_has_prefix(t, "no-new-privileges") && !streq(t, "systempaths=unconfined")) {
+			   !str_has_prefix(t, "no-new-privileges") &&
+			   !streq(t, "systempaths=unconfined")) {
 			return err_invalid(e, "invalid --security-opt 1: \"%s\"", t);
 		}
 	}
@@ -197,7 +201,8 @@ static int fill(struct container *c, struct rt_spec *s, struct loan *l, struct e
 	l->cap_drop = jstrv(h, "CapDrop");
 	l->masked = jstrv(h, "MaskedPaths");
 	l->readonly = jstrv(h, "ReadonlyPaths");
-	if (!l->rootfs || !l->mounts || fill_env(c, l) < 0 || fill_args(c, l) < 0 || fill_rlimits(c, l) < 0)
+	if (!l->rootfs || !l->mounts || fill_env(c, l) < 0 || fill_args(c, l) < 0 ||
+	    fill_rlimits(c, l) < 0)
 		return err_nomem(e);
 	s->rootfs = l->rootfs;
 	s->mounts = l->mounts;

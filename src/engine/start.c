@@ -105,7 +105,8 @@ static int next_volume(struct start *s)
 
 		if (!jb(m, "_copy") || !streq(js(m, "Type"), "volume"))
 			continue;
-		r = storage_volume_copy_up(c->en->storage, js(m, "Name"), root, js(m, "Destination"), volume_copied, s);
+		r = storage_volume_copy_up(c->en->storage, js(m, "Name"), root,
+					   js(m, "Destination"), volume_copied, s);
 		return r < 0 ? r : STEP_WAIT;
 	}
 	return STEP_DONE;
@@ -121,7 +122,8 @@ static void volume_copied(int result, void *data)
 	if (result == STEP_WAIT)
 		return;
 	if (result < 0)
-		(void)err_sys(&e, -result, "cannot fill a volume of container %s from its image", s->c->name);
+		(void)err_sys(&e, -result, "cannot fill a volume of container %s from its image",
+			      s->c->name);
 	steps_resume(s->steps, result, result < 0 ? &e : NULL);
 }
 
@@ -131,7 +133,9 @@ static int do_volumes(struct steps *st, void *ctx, struct err *e)
 	int r = next_volume(s);
 
 	(void)st;
-	return r < 0 ? err_sys(e, -r, "cannot fill a volume of container %s from its image", s->c->name) : r;
+	return r < 0 ? err_sys(e, -r, "cannot fill a volume of container %s from its image",
+			       s->c->name)
+		     : r;
 }
 
 /* ---- network ---- */
@@ -141,11 +145,11 @@ static json_t *net_sysctls(const struct container *c)
 	json_t *all = jo(c->host_config, "Sysctls"), *out = NULL, *v;
 	const char *key;
 
-	json_object_foreach (all, key, v)
-		if (str_has_prefix(key, "net.")) {
-			out = out ? out : json_object();
-			(void)json_object_set(out, key, v);
-		}
+	json_object_foreach(all, key, v) if (str_has_prefix(key, "net."))
+	{
+		out = out ? out : json_object();
+		(void)json_object_set(out, key, v);
+	}
 	return out;
 }
 
@@ -183,10 +187,14 @@ static int do_network(struct steps *st, void *ctx, struct err *e)
 	(void)st;
 	if (str_has_prefix(mode, "container:")) {
 		if (!peer)
-			return err_not_found(e, "No such container: %s", mode + strlen("container:"));
+			return err_not_found(e, "No such container: %s",
+					     mode + strlen("container:"));
 		if (peer->st.status != CONTAINER_RUNNING)
-			return err_conflict(e, "cannot join network namespace of a non running container: container "
-					       "%s is %s", peer->name, container_status_name(peer->st.status));
+			return err_conflict(e,
+					    "cannot join network namespace of a non running "
+					    "container: container "
+					    "%s is %s",
+					    peer->name, container_status_name(peer->st.status));
 		return 0;
 	}
 	r = endpoints_ensure(c, e);
@@ -238,7 +246,8 @@ static int do_create(struct steps *st, void *ctx, struct err *e)
 	int r;
 
 	(void)st;
-	if (!streq(js(jo(c->host_config, "LogConfig"), "Type"), "none") && container_log_path(c, &log) < 0)
+	if (!streq(js(jo(c->host_config, "LogConfig"), "Type"), "none") &&
+	    container_log_path(c, &log) < 0)
 		return err_nomem(e);
 	rc.log_path = log;
 	r = rt_create(c->en->runtime, &rc, created, ctx, e);
@@ -250,7 +259,8 @@ static void deleted(int result, void *data)
 	struct start *s = data;
 
 	if (result < 0)
-		log_warn("the runtime could not be cleaned up container=%s error=%s", s->c->id, strerror(-result));
+		log_warn("the runtime could not be cleaned up container=%s error=%s", s->c->id,
+			 strerror(-result));
 	steps_resume(s->steps, 0, NULL);
 }
 
@@ -306,16 +316,11 @@ static int do_commit(struct steps *st, void *ctx, struct err *e)
 }
 
 static const struct step start_steps[] = {
-	{"claim", do_claim, undo_claim},
-	{"mount", do_mount, undo_mount},
-	{"volumes", do_volumes, NULL},
-	{"network", do_network, undo_network},
-	{"files", do_files, NULL},
-	{"spec", do_spec, NULL},
-	{"create", do_create, undo_create},
-	{"attach", do_attach, NULL},
-	{"start", do_start, NULL},
-	{"commit", do_commit, NULL},
+	{"claim", do_claim, undo_claim},    {"mount", do_mount, undo_mount},
+	{"volumes", do_volumes, NULL},	    {"network", do_network, undo_network},
+	{"files", do_files, NULL},	    {"spec", do_spec, NULL},
+	{"create", do_create, undo_create}, {"attach", do_attach, NULL},
+	{"start", do_start, NULL},	    {"commit", do_commit, NULL},
 };
 
 static void finished(int result, const struct err *e, void *ctx)
@@ -329,7 +334,10 @@ static void finished(int result, const struct err *e, void *ctx)
 	if (result < 0) {
 		(void)str_set(&c->st.error, e ? e->msg : strerror(-result));
 		if (c->st.status != CONTAINER_RESTARTING)
-			c->st.exit_code = strstr(c->st.error ? c->st.error : "", "executable file not found") ? 127 : 128;
+			c->st.exit_code =
+				strstr(c->st.error ? c->st.error : "", "executable file not found")
+					? 127
+					: 128;
 		(void)container_save_state(c, NULL); /* the error text is a courtesy */
 		attachments_drop(c);
 		container_notify(c, WAIT_NEXT_EXIT, c->st.error);
@@ -347,7 +355,8 @@ static void run(void *data)
 {
 	struct start *s = data;
 	struct err e = {0};
-	int r = steps_run(s->c->en->loop, "start", start_steps, ARRAY_SIZE(start_steps), s, finished, &s->steps);
+	int r = steps_run(s->c->en->loop, "start", start_steps, ARRAY_SIZE(start_steps), s,
+			  finished, &s->steps);
 
 	if (r < 0) {
 		(void)err_nomem(&e);
@@ -361,7 +370,8 @@ void start_locked(struct container *c, engine_cb cb, void *data)
 	struct err e = {0};
 
 	if (c->gone || c->st.status == CONTAINER_REMOVING) {
-		cb(err_conflict(&e, "container is marked for removal and cannot be started"), &e, data);
+		cb(err_conflict(&e, "container is marked for removal and cannot be started"), &e,
+		   data);
 		return;
 	}
 	if (c->st.status == CONTAINER_RUNNING) {

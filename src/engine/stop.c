@@ -11,7 +11,8 @@
 #include "engine/internal.h"
 
 #define DEFAULT_GRACE_S 10
-#define KILL_AGAIN_MS 2000 /* SIGKILL is certain; a process in the kernel may take its time to see it */
+#define KILL_AGAIN_MS                                                                              \
+	2000 /* SIGKILL is certain; a process in the kernel may take its time to see it */
 
 struct signame {
 	const char *name;
@@ -19,13 +20,15 @@ struct signame {
 };
 
 static const struct signame signames[] = {
-	{"ABRT", SIGABRT}, {"ALRM", SIGALRM}, {"BUS", SIGBUS},	     {"CHLD", SIGCHLD}, {"CLD", SIGCHLD},
-	{"CONT", SIGCONT}, {"FPE", SIGFPE},   {"HUP", SIGHUP},	     {"ILL", SIGILL},	{"INT", SIGINT},
-	{"IO", SIGIO},	   {"IOT", SIGIOT},   {"KILL", SIGKILL},     {"PIPE", SIGPIPE}, {"POLL", SIGPOLL},
-	{"PROF", SIGPROF}, {"PWR", SIGPWR},   {"QUIT", SIGQUIT},     {"SEGV", SIGSEGV}, {"STKFLT", SIGSTKFLT},
-	{"STOP", SIGSTOP}, {"SYS", SIGSYS},   {"TERM", SIGTERM},     {"TRAP", SIGTRAP}, {"TSTP", SIGTSTP},
-	{"TTIN", SIGTTIN}, {"TTOU", SIGTTOU}, {"URG", SIGURG},	     {"USR1", SIGUSR1}, {"USR2", SIGUSR2},
-	{"VTALRM", SIGVTALRM}, {"WINCH", SIGWINCH}, {"XCPU", SIGXCPU}, {"XFSZ", SIGXFSZ},
+	{"ABRT", SIGABRT}, {"ALRM", SIGALRM}, {"BUS", SIGBUS},	     {"CHLD", SIGCHLD},
+	{"CLD", SIGCHLD},  {"CONT", SIGCONT}, {"FPE", SIGFPE},	     {"HUP", SIGHUP},
+	{"ILL", SIGILL},   {"INT", SIGINT},   {"IO", SIGIO},	     {"IOT", SIGIOT},
+	{"KILL", SIGKILL}, {"PIPE", SIGPIPE}, {"POLL", SIGPOLL},     {"PROF", SIGPROF},
+	{"PWR", SIGPWR},   {"QUIT", SIGQUIT}, {"SEGV", SIGSEGV},     {"STKFLT", SIGSTKFLT},
+	{"STOP", SIGSTOP}, {"SYS", SIGSYS},   {"TERM", SIGTERM},     {"TRAP", SIGTRAP},
+	{"TSTP", SIGTSTP}, {"TTIN", SIGTTIN}, {"TTOU", SIGTTOU},     {"URG", SIGURG},
+	{"USR1", SIGUSR1}, {"USR2", SIGUSR2}, {"VTALRM", SIGVTALRM}, {"WINCH", SIGWINCH},
+	{"XCPU", SIGXCPU}, {"XFSZ", SIGXFSZ},
 };
 
 int engine_signal_parse(const char *s, int *ret, struct err *e)
@@ -42,7 +45,8 @@ int engine_signal_parse(const char *s, int *ret, struct err *e)
 			*ret = signames[i].no;
 			return 0;
 		}
-	if (!strncasecmp(name, "RTMIN", 5) && (!name[5] || (name[5] == '+' && parse_u32(name + 6, &n) >= 0 && n <= 15))) {
+	if (!strncasecmp(name, "RTMIN", 5) &&
+	    (!name[5] || (name[5] == '+' && parse_u32(name + 6, &n) >= 0 && n <= 15))) {
 		*ret = SIGRTMIN + (name[5] ? (int)n : 0);
 		return 0;
 	}
@@ -54,7 +58,8 @@ static int stop_signal(const struct container *c)
 	int sig = SIGTERM;
 
 	if (*js(c->config, "StopSignal"))
-		(void)engine_signal_parse(js(c->config, "StopSignal"), &sig, NULL); /* checked at create */
+		(void)engine_signal_parse(js(c->config, "StopSignal"), &sig,
+					  NULL); /* checked at create */
 	return sig;
 }
 
@@ -99,7 +104,8 @@ void stop_locked(struct container *c, int signal, int timeout_s, engine_cb cb, v
 	if (c->st.status == CONTAINER_RESTARTING || c->restart_timer) {
 		c->st.manual_stop = true;
 		restart_cancel(c);
-		(void)container_save_state(c, NULL); /* nothing runs: a lost mark only restarts it at boot */
+		(void)container_save_state(
+			c, NULL); /* nothing runs: a lost mark only restarts it at boot */
 		cb(0, NULL, data);
 		return;
 	}
@@ -117,7 +123,8 @@ void stop_locked(struct container *c, int signal, int timeout_s, engine_cb cb, v
 		return;
 	}
 	*s = (struct stop){.c = c, .cb = cb, .data = data, .hook = {.fn = stop_done, .data = s}};
-	r = loop_timer(c->en->loop, timeout_s < 0 ? -1 : (int64_t)timeout_s * 1000, grace_over, s, &s->timer);
+	r = loop_timer(c->en->loop, timeout_s < 0 ? -1 : (int64_t)timeout_s * 1000, grace_over, s,
+		       &s->timer);
 	if (r < 0) {
 		free(s);
 		cb(err_nomem(&e), &e, data);
@@ -238,7 +245,8 @@ int engine_kill(struct container *c, int signal, struct err *e)
 	int r;
 
 	if (c->st.status != CONTAINER_RUNNING)
-		return err_conflict(e, "cannot kill container: %s: container %s is not running", c->name, c->id);
+		return err_conflict(e, "cannot kill container: %s: container %s is not running",
+				    c->name, c->id);
 	if (!signal)
 		signal = SIGKILL;
 	if (signal == SIGKILL || signal == stop_signal(c))
@@ -258,12 +266,17 @@ static void drop_anonymous(struct container *c)
 	size_t i;
 	json_t *m;
 
-	json_array_foreach (c->mounts, i, m) {
-		struct volume *v = streq(js(m, "Type"), "volume") ? map_get(c->en->volumes, js(m, "Name")) : NULL;
+	json_array_foreach(c->mounts, i, m)
+	{
+		struct volume *v = streq(js(m, "Type"), "volume")
+					   ? map_get(c->en->volumes, js(m, "Name"))
+					   : NULL;
 		struct err e = {0};
 
-		if (v && v->anonymous && volume_refs(c->en, v) == 0 && volume_delete(c->en, v, &e) < 0)
-			log_warn("an anonymous volume stays volume=%s error=%s", js(m, "Name"), e.msg);
+		if (v && v->anonymous && volume_refs(c->en, v) == 0 &&
+		    volume_delete(c->en, v, &e) < 0)
+			log_warn("an anonymous volume stays volume=%s error=%s", js(m, "Name"),
+				 e.msg);
 	}
 }
 
@@ -275,7 +288,8 @@ static void remove_now(struct verb *v)
 
 	restart_cancel(c);
 	c->st.status = CONTAINER_REMOVING;
-	r = container_save_state(c, &e); /* from here on the removal is finished, if need be by recovery */
+	r = container_save_state(
+		c, &e); /* from here on the removal is finished, if need be by recovery */
 	if (r < 0) {
 		c->st.status = CONTAINER_EXITED;
 		verb_done(r, &e, v);
@@ -315,7 +329,8 @@ static void remove_turn(struct container *c, void *data)
 		return;
 	if (c->st.status == CONTAINER_RUNNING && !v->force) {
 		verb_done(err_conflict(&e,
-				       "cannot remove container \"%s\": container is running: stop the container before "
+				       "cannot remove container \"%s\": container is running: stop "
+				       "the container before "
 				       "removing or force remove",
 				       c->name),
 			  &e, v);
@@ -323,7 +338,8 @@ static void remove_turn(struct container *c, void *data)
 	}
 	if (c->st.status == CONTAINER_RESTARTING && !v->force) {
 		verb_done(err_conflict(&e,
-				       "cannot remove container \"%s\": container is restarting: stop the container "
+				       "cannot remove container \"%s\": container is restarting: "
+				       "stop the container "
 				       "before removing or force remove",
 				       c->name),
 			  &e, v);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* validate.c - what a create may ask: Docker's rules and texts over a normalised Config and HostConfig */
+/* validate.c - what a create may ask: Docker's rules and texts over a normalised Config and
+ * HostConfig */
 
 #include <string.h>
 
@@ -26,10 +27,12 @@ static int check_restart(const json_t *host, struct err *e)
 				   "'always', 'on-failure', or 'unless-stopped'",
 				   name);
 	if (max < 0)
-		return err_invalid(e, "invalid restart policy: maximum retry count cannot be negative");
+		return err_invalid(
+			e, "invalid restart policy: maximum retry count cannot be negative");
 	if (max > 0 && !streq(name, "on-failure"))
-		return err_invalid(e, "invalid restart policy: maximum retry count can only be used "
-				      "with 'on-failure'");
+		return err_invalid(e,
+				   "invalid restart policy: maximum retry count can only be used "
+				   "with 'on-failure'");
 	if (jb(host, "AutoRemove") && !streq(name, "no"))
 		return err_invalid(e, "can't create 'AutoRemove' container with restart policy");
 	return 0;
@@ -41,22 +44,29 @@ static int check_network_mode(const json_t *config, const json_t *host, struct e
 	bool shared = str_has_prefix(mode, "container:"), is_host = streq(mode, "host");
 
 	if (shared && !mode[strlen("container:")])
-		return err_invalid(e, "Invalid network mode: invalid container format container:<name|id>");
+		return err_invalid(
+			e, "Invalid network mode: invalid container format container:<name|id>");
 	if (shared && *js(config, "Hostname"))
 		return err_invalid(e, "conflicting options: hostname and the network mode");
 	if ((shared || is_host) && json_array_size(jo(host, "Links")))
-		return err_invalid(e, "conflicting options: host type networking can't be used with "
-				      "links. This would result in undefined behavior");
+		return err_invalid(e,
+				   "conflicting options: host type networking can't be used with "
+				   "links. This would result in undefined behavior");
 	if (shared && json_array_size(jo(host, "Dns")))
 		return err_invalid(e, "conflicting options: dns and the network mode");
 	if (shared && json_array_size(jo(host, "ExtraHosts")))
-		return err_invalid(e, "conflicting options: custom host-to-IP mapping and the network mode");
+		return err_invalid(
+			e, "conflicting options: custom host-to-IP mapping and the network mode");
 	if (shared && *js(config, "MacAddress"))
 		return err_invalid(e, "conflicting options: mac-address and the network mode");
 	if (shared && (json_object_size(jo(host, "PortBindings")) || jb(host, "PublishAllPorts")))
-		return err_invalid(e, "conflicting options: port publishing and the container type network mode");
+		return err_invalid(
+			e,
+			"conflicting options: port publishing and the container type network mode");
 	if (shared && json_object_size(jo(config, "ExposedPorts")))
-		return err_invalid(e, "conflicting options: port exposing and the container type network mode");
+		return err_invalid(
+			e,
+			"conflicting options: port exposing and the container type network mode");
 	return 0;
 }
 
@@ -68,30 +78,38 @@ static int check_resources(const json_t *host, struct err *e)
 	if (mem < 0 || (mem > 0 && mem < 6 << 20))
 		return err_invalid(e, "Minimum memory limit allowed is 6MB");
 	if (mem > 0 && swap > 0 && swap < mem)
-		return err_invalid(e, "Minimum memoryswap limit should be larger than memory limit, "
-				      "see usage");
-	if (mem == 0 && swap > 0)
-		return err_invalid(e, "You should always set the Memory limit when using Memoryswap "
-				      "limit, see usage");
-	if (mem > 0 && ji(host, "MemoryReservation") > mem)
-		return err_invalid(e, "Minimum memory limit can not be less than memory reservation "
-				      "limit, see usage");
-	if (cpus < 0 || (online > 0 && cpus > online * 1000000000LL))
 		return err_invalid(e,
-				   "range of CPUs is from 0.01 to %lld.00, as there are only %lld CPUs "
-				   "available",
-				   (long long)online, (long long)online);
+				   "Minimum memoryswap limit should be larger than memory limit, "
+				   "see usage");
+	if (mem == 0 && swap > 0)
+		return err_invalid(e,
+				   "You should always set the Memory limit when using Memoryswap "
+				   "limit, see usage");
+	if (mem > 0 && ji(host, "MemoryReservation") > mem)
+		return err_invalid(e,
+				   "Minimum memory limit can not be less than memory reservation "
+				   "limit, see usage");
+	if (cpus < 0 || (online > 0 && cpus > online * 1000000000LL))
+		return err_invalid(
+			e,
+			"range of CPUs is from 0.01 to %lld.00, as there are only %lld CPUs "
+			"available",
+			(long long)online, (long long)online);
 	if (cpus > 0 && (ji(host, "CpuPeriod") || ji(host, "CpuQuota")))
-		return err_invalid(e, "conflicting options: Nano CPUs and CPU Period cannot both be set.");
-	if (ji(host, "CpuPeriod") && (ji(host, "CpuPeriod") < 1000 || ji(host, "CpuPeriod") > 1000000))
-		return err_invalid(e, "CPU cfs period can not be less than 1ms (i.e. 1000) or larger "
-				      "than 1s (i.e. 1000000)");
+		return err_invalid(
+			e, "conflicting options: Nano CPUs and CPU Period cannot both be set.");
+	if (ji(host, "CpuPeriod") &&
+	    (ji(host, "CpuPeriod") < 1000 || ji(host, "CpuPeriod") > 1000000))
+		return err_invalid(e,
+				   "CPU cfs period can not be less than 1ms (i.e. 1000) or larger "
+				   "than 1s (i.e. 1000000)");
 	if (ji(host, "CpuQuota") > 0 && ji(host, "CpuQuota") < 1000)
 		return err_invalid(e, "CPU cfs quota can not be less than 1ms (i.e. 1000)");
 	if (ji(host, "ShmSize") < 0)
 		return err_invalid(e, "SHM size can not be less than 0");
 	if (ji(host, "OomScoreAdj") < -1000 || ji(host, "OomScoreAdj") > 1000)
-		return err_invalid(e, "Invalid value %lld, range for oom score adj is [-1000, 1000]",
+		return err_invalid(e,
+				   "Invalid value %lld, range for oom score adj is [-1000, 1000]",
 				   (long long)ji(host, "OomScoreAdj"));
 	return 0;
 }
@@ -101,7 +119,8 @@ static int check_hosts(const json_t *host, struct err *e)
 	json_t *s;
 	size_t i;
 
-	json_array_foreach (jo(host, "ExtraHosts"), i, s) {
+	json_array_foreach(jo(host, "ExtraHosts"), i, s)
+	{
 		const char *text = json_string_value(s), *sep = strpbrk(text, ":=");
 		uint32_t addr;
 
@@ -111,10 +130,12 @@ static int check_hosts(const json_t *host, struct err *e)
 		    !strchr(sep + 1, ':'))
 			return err_invalid(e, "invalid IP address in add-host: \"%s\"", sep + 1);
 	}
-	json_array_foreach (jo(host, "Dns"), i, s) {
+	json_array_foreach(jo(host, "Dns"), i, s)
+	{
 		uint32_t addr;
 
-		if (ip4_parse(json_string_value(s), &addr) < 0 && !strchr(json_string_value(s), ':'))
+		if (ip4_parse(json_string_value(s), &addr) < 0 &&
+		    !strchr(json_string_value(s), ':'))
 			return err_invalid(e, "invalid IP address: %s", json_string_value(s));
 	}
 	return 0;
@@ -133,17 +154,20 @@ static int check_unsupported(struct engine *en, const json_t *host, struct err *
 		return err_set(e, ERR_UNSUPPORTED, ENOTSUP,
 			       "--volumes-from is not supported yet: name the volumes with -v");
 	if (json_array_size(jo(host, "Links")))
-		return err_set(e, ERR_UNSUPPORTED, ENOTSUP,
-			       "links are not supported yet: put the containers on one user-defined "
-			       "network, where they find each other by name");
+		return err_set(
+			e, ERR_UNSUPPORTED, ENOTSUP,
+			"links are not supported yet: put the containers on one user-defined "
+			"network, where they find each other by name");
 	if (json_array_size(jo(host, "DeviceRequests")))
-		return err_invalid(e, "could not select device driver \"\" with capabilities: [[gpu]]");
+		return err_invalid(
+			e, "could not select device driver \"\" with capabilities: [[gpu]]");
 	return 0;
 }
 
 int spec_validate(struct engine *en, const json_t *config, const json_t *host, struct err *e)
 {
-	int (*const checks[])(const json_t *, struct err *) = {check_restart, check_resources, check_hosts};
+	int (*const checks[])(const json_t *, struct err *) = {check_restart, check_resources,
+							       check_hosts};
 	const char *wd = js(config, "WorkingDir"), *sig = js(config, "StopSignal"), *key;
 	json_t *v;
 	size_t i;
@@ -152,19 +176,27 @@ int spec_validate(struct engine *en, const json_t *config, const json_t *host, s
 	for (i = 0; i < ARRAY_SIZE(checks); i++)
 		if ((r = checks[i](host, e)) < 0)
 			return r;
-	if ((r = check_network_mode(config, host, e)) < 0 || (r = publish_check(config, host, e)) < 0 ||
-	    (r = check_unsupported(en, host, e)) < 0)
+	if ((r = check_network_mode(config, host, e)) < 0 ||
+	    (r = publish_check(config, host, e)) < 0 || (r = check_unsupported(en, host, e)) < 0)
 		return r;
 	if (*wd && *wd != '/')
-		return err_invalid(e, "the working directory '%s' is invalid, it needs to be an absolute path",
-				   wd);
+		return err_invalid(
+			e, "the working directory '%s' is invalid, it needs to be an absolute path",
+			wd);
 	if (*sig && (r = engine_signal_parse(sig, &(int){0}, e)) < 0)
 		return r;
-	json_object_foreach (json_object_get(host, "Sysctls"), key, v)
-		if (streq(js(host, "NetworkMode"), "host") && str_has_prefix(key, "net."))
-			return err_invalid(e, "sysctl %s not allowed in host network namespace", key);
-	json_array_foreach (jo(config, "Env"), i, v)
-		if (*json_string_value(v) == '=' || !*json_string_value(v))
-			return err_invalid(e, "invalid environment variable: %s", json_string_value(v));
+	json_object_foreach(
+		json_object_get(host, "Sysctls"), key,
+		v) if (streq(js(host, "NetworkMode"), "host") &&
+		       str_has_prefix(key, "net.")) return err_invalid(e,
+								       "sysctl %s not allowed in "
+								       "host network namespace",
+								       key);
+	json_array_foreach(jo(config, "Env"), i,
+			   v) if (*json_string_value(v) == '=' ||
+				  !*json_string_value(
+					  v)) return err_invalid(e,
+								 "invalid environment variable: %s",
+								 json_string_value(v));
 	return 0;
 }

@@ -25,8 +25,10 @@ static int save(struct volume *v, enum phase phase, struct err *e)
 {
 	auto_json json_t *spec = json_object();
 	auto_free char *text = NULL;
-	struct volume_row row = {
-		.name = v->name, .phase = phase, .created_ns = v->created_ns, .anonymous = v->anonymous};
+	struct volume_row row = {.name = v->name,
+				 .phase = phase,
+				 .created_ns = v->created_ns,
+				 .anonymous = v->anonymous};
 
 	if (v->labels)
 		(void)json_object_set(spec, "labels", v->labels);
@@ -70,15 +72,18 @@ static int check_name(const char *name, struct err *e)
 	bool ok = name[0] && name[1] && strlen(name) <= LIMIT_NAME;
 
 	for (size_t i = 0; ok && name[i]; i++) {
-		bool alnum = (name[i] >= '0' && name[i] <= '9') || (name[i] >= 'a' && name[i] <= 'z') ||
+		bool alnum = (name[i] >= '0' && name[i] <= '9') ||
+			     (name[i] >= 'a' && name[i] <= 'z') ||
 			     (name[i] >= 'A' && name[i] <= 'Z');
 
 		ok = alnum || (i > 0 && strchr("_.-", name[i]));
 	}
 	if (!ok)
 		return err_invalid(e,
-				   "create %.255s: \"%.255s\" includes invalid characters for a local volume name, "
-				   "only \"[a-zA-Z0-9][a-zA-Z0-9_.-]\" are allowed. If you intended to pass a host "
+				   "create %.255s: \"%.255s\" includes invalid characters for a "
+				   "local volume name, "
+				   "only \"[a-zA-Z0-9][a-zA-Z0-9_.-]\" are allowed. If you "
+				   "intended to pass a host "
 				   "directory, use absolute path",
 				   name, name);
 	return 0;
@@ -99,10 +104,11 @@ int engine_volume_create(struct engine *en, const char *name, json_t *labels, js
 		*ret = there;
 		return 0;
 	}
-	json_object_foreach (options, key, o)
-		return err_set(e, ERR_UNSUPPORTED, ENOTSUP,
-			       "the volume option %s of the local driver is not supported yet: bind the directory with -v",
-			       key);
+	json_object_foreach(options, key,
+			    o) return err_set(e, ERR_UNSUPPORTED, ENOTSUP,
+					      "the volume option %s of the local driver is not "
+					      "supported yet: bind the directory with -v",
+					      key);
 	rand_id(id);
 	if (!anonymous && (r = check_name(name, e)) < 0)
 		return r;
@@ -150,9 +156,8 @@ int volume_refs(struct engine *en, const struct volume *v)
 		size_t i;
 		json_t *m;
 
-		json_array_foreach (c->mounts, i, m)
-			if (streq(js(m, "Type"), "volume") && streq(js(m, "Name"), v->name))
-				n++;
+		json_array_foreach(c->mounts, i, m) if (streq(js(m, "Type"), "volume") &&
+							streq(js(m, "Name"), v->name)) n++;
 	}
 	return n;
 }
@@ -165,9 +170,9 @@ static void users(struct engine *en, const struct volume *v, struct buf *out)
 		size_t i;
 		json_t *m;
 
-		json_array_foreach (c->mounts, i, m)
-			if (streq(js(m, "Type"), "volume") && streq(js(m, "Name"), v->name))
-				(void)buf_printf(out, "%s%s", out->len ? ", " : "", c->id);
+		json_array_foreach(c->mounts, i, m) if (streq(js(m, "Type"), "volume") &&
+							streq(js(m, "Name"), v->name))(void)
+			buf_printf(out, "%s%s", out->len ? ", " : "", c->id);
 	}
 }
 

@@ -22,12 +22,12 @@
 enum source_kind { S_IO, S_TIMER, S_SIGNAL, S_DEFER, S_PREPARE, S_CHILD };
 
 struct source {
-	struct list node; /* loop->sources, then loop->graveyard */
+	struct list node;      /* loop->sources, then loop->graveyard */
 	struct list kind_node; /* loop->defers or loop->prepares */
 	struct loop *loop;
 	enum source_kind kind;
 	bool dead;
-	int fd;	     /* IO: the caller's; SIGNAL, CHILD: ours */
+	int fd; /* IO: the caller's; SIGNAL, CHILD: ours */
 	bool own_fd;
 	uint32_t events;
 	int64_t due_ns; /* TIMER, 0: disarmed */
@@ -140,7 +140,8 @@ struct source *source_free(struct source *s)
 	s->loop->n_timers -= s->kind == S_TIMER;
 	list_remove(&s->kind_node);
 	if (s->fd >= 0)
-		(void)epoll_ctl(s->loop->epfd, EPOLL_CTL_DEL, s->fd, NULL); /* a closed fd is out already */
+		(void)epoll_ctl(s->loop->epfd, EPOLL_CTL_DEL, s->fd,
+				NULL); /* a closed fd is out already */
 	if (s->own_fd)
 		s->fd = fd_close(s->fd);
 	list_remove(&s->node);
@@ -299,7 +300,8 @@ int loop_prepare(struct loop *l, loop_prepare_fn fn, void *data, struct source *
 	return finish(s, 0, ret);
 }
 
-int loop_child(struct loop *l, pid_t pid, int pidfd, loop_child_fn fn, void *data, struct source **ret)
+int loop_child(struct loop *l, pid_t pid, int pidfd, loop_child_fn fn, void *data,
+	       struct source **ret)
 {
 	struct source *s = source_new(l, S_CHILD, data);
 
@@ -309,7 +311,8 @@ int loop_child(struct loop *l, pid_t pid, int pidfd, loop_child_fn fn, void *dat
 	s->pid = pid;
 	s->own_fd = true;
 	/* a descriptor of our own: epoll forgets a descriptor number that somebody else closes */
-	s->fd = pidfd >= 0 ? fcntl(pidfd, F_DUPFD_CLOEXEC, 3) : (int)syscall(SYS_pidfd_open, pid, 0);
+	s->fd = pidfd >= 0 ? fcntl(pidfd, F_DUPFD_CLOEXEC, 3)
+			   : (int)syscall(SYS_pidfd_open, pid, 0);
 	return finish(s, s->fd < 0 ? -errno : watch(s, EPOLLIN), ret);
 }
 

@@ -23,16 +23,17 @@
 #include "base/str.h"
 
 #define STACK_BYTES (128u << 10)
-#define FD_HIGH 512 /* descriptors are first moved above all targets */
-#define FDS_MAX 16
-#define OUTPUT_MAX (64u << 10)
+#define FD_HIGH	    512 /* descriptors are first moved above all targets */
+#define FDS_MAX	    16
+#define OUTPUT_MAX  (64u << 10)
 
-static const char *const default_env[] = {"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", NULL};
+static const char *const default_env[] = {
+	"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", NULL};
 
 struct child {
 	const struct spawn *s;
 	const char *path;
-	sigset_t mask; /* the child's */
+	sigset_t mask;	     /* the child's */
 	volatile int failed; /* errno of what failed */
 };
 
@@ -50,7 +51,10 @@ static int place_fds(const struct spawn *s)
 	if ((in < 0 || out < 0 || err < 0) && null < 0)
 		return -1;
 	for (size_t i = 0; i < s->n_fds + 3; i++) {
-		int fd = i == 0 ? (in < 0 ? null : in) : i == 1 ? (out < 0 ? null : out) : i == 2 ? (err < 0 ? null : err) : s->fds[i - 3].fd;
+		int fd = i == 0	  ? (in < 0 ? null : in)
+			 : i == 1 ? (out < 0 ? null : out)
+			 : i == 2 ? (err < 0 ? null : err)
+				  : s->fds[i - 3].fd;
 
 		high[i] = fcntl(fd, F_DUPFD_CLOEXEC, FD_HIGH);
 		if (high[i] < 0)
@@ -83,12 +87,15 @@ static int child_main(void *data)
 
 	for (int sig = 1; sig <= 64; sig++)
 		(void)sigaction(sig, &dfl, NULL); /* KILL, STOP and libc's own refuse */
-	if ((s->mntns >= 0 && setns(s->mntns, CLONE_NEWNS) < 0) || (s->netns >= 0 && setns(s->netns, CLONE_NEWNET) < 0) ||
-	    (s->new_session && setsid() < 0) || (s->die_with_parent && prctl(PR_SET_PDEATHSIG, SIGKILL) < 0) ||
+	if ((s->mntns >= 0 && setns(s->mntns, CLONE_NEWNS) < 0) ||
+	    (s->netns >= 0 && setns(s->netns, CLONE_NEWNET) < 0) ||
+	    (s->new_session && setsid() < 0) ||
+	    (s->die_with_parent && prctl(PR_SET_PDEATHSIG, SIGKILL) < 0) ||
 	    chdir(s->cwd ? s->cwd : "/") < 0 || place_fds(s) < 0)
 		goto fail;
 	(void)sigprocmask(SIG_SETMASK, &c->mask, NULL);
-	(void)execve(c->path, (char *const *)(uintptr_t)s->argv, (char *const *)(uintptr_t)(s->env ? s->env : default_env));
+	(void)execve(c->path, (char *const *)(uintptr_t)s->argv,
+		     (char *const *)(uintptr_t)(s->env ? s->env : default_env));
 fail:
 	c->failed = errno ? errno : EIO;
 	_exit(127);
@@ -134,7 +141,8 @@ pid_t spawn_start(const struct spawn *s, int *ret_pidfd)
 		return r;
 	c.path = path;
 	(void)sigemptyset(&c.mask);
-	stack = mmap(NULL, STACK_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
+	stack = mmap(NULL, STACK_BYTES, PROT_READ | PROT_WRITE,
+		     MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
 	if (stack == MAP_FAILED)
 		return -errno;
 	(void)sigfillset(&all);

@@ -58,7 +58,8 @@ static void turn_back(struct steps *s, int r, const struct err *e)
 	else
 		(void)err_sys(&s->e, -r, "%s: %s", s->operation, s->table[s->at].name);
 	s->back = true;
-	log_debug("step failed operation=%s step=%s error=%s", s->operation, s->table[s->at].name, s->e.msg);
+	log_debug("step failed operation=%s step=%s error=%s", s->operation, s->table[s->at].name,
+		  s->e.msg);
 }
 
 /* Runs until a step waits (false) or all is over (true). */
@@ -83,8 +84,8 @@ static bool run(struct steps *s)
 		s->waiting = false;
 		if (s->back) {
 			if (r < 0)
-				log_warn("undo failed operation=%s step=%s error=%s", s->operation, s->table[s->at].name,
-					 strerror(-r));
+				log_warn("undo failed operation=%s step=%s error=%s", s->operation,
+					 s->table[s->at].name, strerror(-r));
 			if (!s->at)
 				return true;
 			s->at--;
@@ -110,7 +111,12 @@ int steps_run(struct loop *l, const char *operation, const struct step *table, s
 
 	if (!s)
 		return -ENOMEM;
-	*s = (struct steps){.loop = l, .operation = operation, .table = table, .n = n, .ctx = ctx, .finish = finish};
+	*s = (struct steps){.loop = l,
+			    .operation = operation,
+			    .table = table,
+			    .n = n,
+			    .ctx = ctx,
+			    .finish = finish};
 	if (ret)
 		*ret = s;
 	s->inside = true;
@@ -137,8 +143,8 @@ void steps_resume(struct steps *s, int result, const struct err *e)
 	s->inside = true;
 	if (s->back) {
 		if (result < 0)
-			log_warn("undo failed operation=%s step=%s error=%s", s->operation, s->table[s->at].name,
-				 strerror(-result));
+			log_warn("undo failed operation=%s step=%s error=%s", s->operation,
+				 s->table[s->at].name, strerror(-result));
 		if (!s->at) {
 			end(s);
 			return;

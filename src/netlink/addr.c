@@ -14,7 +14,8 @@
 
 #include "netlink/internal.h"
 
-static struct nlmsghdr *addr_msg(struct rtnl *nl, uint16_t type, uint16_t flags, int ifindex, struct cidr4 addr)
+static struct nlmsghdr *addr_msg(struct rtnl *nl, uint16_t type, uint16_t flags, int ifindex,
+				 struct cidr4 addr)
 {
 	struct nlmsghdr *nh = nlsock_begin(&nl->s, type, flags);
 	struct ifaddrmsg *ifa = mnl_nlmsg_put_extra_header(nh, sizeof(*ifa));
@@ -45,8 +46,9 @@ int rtnl_addr_del(struct rtnl *nl, int ifindex, struct cidr4 addr, struct err *e
 	int r = nlsock_call(&nl->s, nh, NULL, NULL);
 	char text[CIDR4_STR];
 
-	return r == -EADDRNOTAVAIL || r == -ENODEV ? 0
-						   : rtnl_fail(nl, r, e, "cannot delete address", cidr4_str(addr, text));
+	return r == -EADDRNOTAVAIL || r == -ENODEV
+		       ? 0
+		       : rtnl_fail(nl, r, e, "cannot delete address", cidr4_str(addr, text));
 }
 
 struct addr_walk {
@@ -63,13 +65,14 @@ static int walk_addr(const struct nlmsghdr *nh, void *data)
 
 	if (w->result || ifa->ifa_family != AF_INET)
 		return 0;
-	mnl_attr_for_each(a, nh, sizeof(*ifa))
-		if (mnl_attr_get_type(a) == IFA_LOCAL && mnl_attr_get_payload_len(a) == 4) {
-			struct cidr4 c = {ntohl(mnl_attr_get_u32(a)), ifa->ifa_prefixlen};
+	mnl_attr_for_each(a, nh, sizeof(*ifa)) if (mnl_attr_get_type(a) == IFA_LOCAL &&
+						   mnl_attr_get_payload_len(a) == 4)
+	{
+		struct cidr4 c = {ntohl(mnl_attr_get_u32(a)), ifa->ifa_prefixlen};
 
-			w->result = w->fn((int)ifa->ifa_index, c, w->data);
-			break;
-		}
+		w->result = w->fn((int)ifa->ifa_index, c, w->data);
+		break;
+	}
 	return 0;
 }
 
@@ -139,7 +142,8 @@ int rtnl_route_default(struct rtnl *nl, uint32_t gateway, int ifindex, struct er
 
 	nlsock_put(&nl->s, nh, RTA_GATEWAY, &be, sizeof(be));
 	nlsock_u32(&nl->s, nh, RTA_OIF, (uint32_t)ifindex);
-	return rtnl_fail(nl, nlsock_call(&nl->s, nh, NULL, NULL), e, "cannot route by", ip4_str(gateway, ip));
+	return rtnl_fail(nl, nlsock_call(&nl->s, nh, NULL, NULL), e, "cannot route by",
+			 ip4_str(gateway, ip));
 }
 
 int rtnl_route_default_del(struct rtnl *nl, struct err *e)
@@ -165,9 +169,11 @@ static int walk_route(const struct nlmsghdr *nh, void *data)
 	const struct nlattr *a;
 	int oif = 0;
 
-	if (w->result || rt->rtm_family != AF_INET || rt->rtm_type == RTN_LOCAL || rt->rtm_type == RTN_BROADCAST)
+	if (w->result || rt->rtm_family != AF_INET || rt->rtm_type == RTN_LOCAL ||
+	    rt->rtm_type == RTN_BROADCAST)
 		return 0;
-	mnl_attr_for_each(a, nh, sizeof(*rt)) {
+	mnl_attr_for_each(a, nh, sizeof(*rt))
+	{
 		if (mnl_attr_get_type(a) == RTA_DST && mnl_attr_get_payload_len(a) == 4)
 			dst.addr = ntohl(mnl_attr_get_u32(a));
 		else if (mnl_attr_get_type(a) == RTA_OIF)
@@ -193,7 +199,8 @@ int rtnl_route_each(struct rtnl *nl, rtnl_route_fn fn, void *data)
 int rtnl_endpoint_setup(struct rtnl *nl, const struct rtnl_endpoint_setup *s, struct err *e)
 {
 	struct rtnl_link l;
-	int r = s->lo ? rtnl_link_up(nl, 1, true, e) : 0; /* lo is always the first link of a namespace */
+	int r = s->lo ? rtnl_link_up(nl, 1, true, e)
+		      : 0; /* lo is always the first link of a namespace */
 
 	if (r >= 0) {
 		r = rtnl_link_get(nl, s->ifname, &l);
@@ -220,7 +227,8 @@ struct arp_frame {
 int rtnl_announce4(const char *ifname, uint32_t addr, const uint8_t mac[6])
 {
 	auto_close int fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0);
-	struct sockaddr_ll to = {.sll_family = AF_PACKET, .sll_protocol = htons(ETH_P_ARP), .sll_halen = 6};
+	struct sockaddr_ll to = {
+		.sll_family = AF_PACKET, .sll_protocol = htons(ETH_P_ARP), .sll_halen = 6};
 	struct arp_frame f = {.eth.h_proto = htons(ETH_P_ARP),
 			      .hw = htons(ARPHRD_ETHER),
 			      .proto = htons(ETH_P_IP),

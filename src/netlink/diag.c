@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* diag.c - conntrack entries deleted by address and port; the host's links, addresses and routes watched */
+/* diag.c - conntrack entries deleted by address and port; the host's links, addresses and routes
+ * watched */
 
 #include "netlink/diag.h"
 
@@ -22,7 +23,8 @@ struct tuple {
 	uint8_t proto;
 };
 
-struct doomed { /* an entry's original tuple, as the kernel sent it, to be sent back with the delete */
+struct doomed { /* an entry's original tuple, as the kernel sent it, to be sent back with the delete
+		 */
 	uint8_t bytes[256];
 	uint16_t len;
 };
@@ -38,7 +40,8 @@ static void parse_ip(const struct nlattr *nest, struct tuple *t)
 {
 	const struct nlattr *a;
 
-	mnl_attr_for_each_nested(a, nest) {
+	mnl_attr_for_each_nested(a, nest)
+	{
 		if (mnl_attr_get_type(a) == CTA_IP_V4_SRC)
 			t->src = ntohl(mnl_attr_get_u32(a));
 		else if (mnl_attr_get_type(a) == CTA_IP_V4_DST)
@@ -50,7 +53,8 @@ static void parse_proto(const struct nlattr *nest, struct tuple *t)
 {
 	const struct nlattr *a;
 
-	mnl_attr_for_each_nested(a, nest) {
+	mnl_attr_for_each_nested(a, nest)
+	{
 		if (mnl_attr_get_type(a) == CTA_PROTO_NUM)
 			t->proto = mnl_attr_get_u8(a);
 		else if (mnl_attr_get_type(a) == CTA_PROTO_SRC_PORT)
@@ -64,7 +68,8 @@ static void parse_tuple(const struct nlattr *nest, struct tuple *t)
 {
 	const struct nlattr *a;
 
-	mnl_attr_for_each_nested(a, nest) {
+	mnl_attr_for_each_nested(a, nest)
+	{
 		if (mnl_attr_get_type(a) == CTA_TUPLE_IP)
 			parse_ip(a, t);
 		else if (mnl_attr_get_type(a) == CTA_TUPLE_PROTO)
@@ -78,7 +83,8 @@ static int walk_ct(const struct nlmsghdr *nh, void *data)
 	const struct nlattr *a, *raw = NULL;
 	struct tuple orig = {0}, reply = {0};
 
-	mnl_attr_for_each(a, nh, sizeof(struct nfgenmsg)) {
+	mnl_attr_for_each(a, nh, sizeof(struct nfgenmsg))
+	{
 		if (mnl_attr_get_type(a) == CTA_TUPLE_ORIG) {
 			parse_tuple(a, &orig);
 			raw = a;
@@ -126,7 +132,8 @@ static int flush(struct ct_walk *w)
 		const struct nlattr *a = (const struct nlattr *)w->list[i].bytes;
 		struct nlmsghdr *nh = ct_msg(s, IPCTNL_MSG_CT_DELETE, 0);
 
-		nlsock_put(s, nh, a->nla_type, mnl_attr_get_payload(a), mnl_attr_get_payload_len(a));
+		nlsock_put(s, nh, a->nla_type, mnl_attr_get_payload(a),
+			   mnl_attr_get_payload_len(a));
 		r = nlsock_call(s, nh, NULL, NULL);
 		if (r == -ENOENT) /* it timed out meanwhile */
 			r = 0;
@@ -135,7 +142,9 @@ static int flush(struct ct_walk *w)
 	nlsock_close(s);
 	free(s);
 	free(w->list);
-	return r == -EINVAL || r == -EOPNOTSUPP ? 0 : r < 0 ? r : n; /* the first two: no conntrack here */
+	return r == -EINVAL || r == -EOPNOTSUPP ? 0
+	       : r < 0				? r
+						: n; /* the first two: no conntrack here */
 }
 
 struct port_match {
@@ -218,7 +227,8 @@ int netwatch_new(struct loop *l, void (*fn)(void *data), void *data, struct netw
 	if (!w->sock || mnl_socket_bind(w->sock, 0, MNL_SOCKET_AUTOPID) < 0)
 		r = -errno;
 	for (size_t i = 0; r >= 0 && i < ARRAY_SIZE(groups); i++)
-		if (mnl_socket_setsockopt(w->sock, NETLINK_ADD_MEMBERSHIP, (void *)(uintptr_t)&groups[i], sizeof(int)) < 0)
+		if (mnl_socket_setsockopt(w->sock, NETLINK_ADD_MEMBERSHIP,
+					  (void *)(uintptr_t)&groups[i], sizeof(int)) < 0)
 			r = -errno;
 	if (r >= 0)
 		r = loop_timer(l, -1, settled, w, &w->timer);

@@ -88,9 +88,9 @@ static void read_ext(struct nlsock *s, const struct nlmsghdr *nh)
 		skip += MNL_ALIGN(er->msg.nlmsg_len) - sizeof(er->msg);
 	if (mnl_nlmsg_get_payload_len(nh) <= skip)
 		return;
-	mnl_attr_for_each(a, nh, skip)
-		if (mnl_attr_get_type(a) == NLMSGERR_ATTR_MSG && mnl_attr_validate(a, MNL_TYPE_NUL_STRING) >= 0)
-			(void)snprintf(s->ext, sizeof(s->ext), "%s", mnl_attr_get_str(a));
+	mnl_attr_for_each(a, nh, skip) if (mnl_attr_get_type(a) == NLMSGERR_ATTR_MSG &&
+					   mnl_attr_validate(a, MNL_TYPE_NUL_STRING) >= 0)(void)
+		snprintf(s->ext, sizeof(s->ext), "%s", mnl_attr_get_str(a));
 }
 
 /* Return: 1 go on, 0 ended well, -errno. */
@@ -129,7 +129,8 @@ int nlsock_call(struct nlsock *s, struct nlmsghdr *nh, mnl_cb_t cb, void *data)
 
 	if (s->full)
 		return -EMSGSIZE;
-	if (!(nh->nlmsg_flags & NLM_F_DUMP))
+	/* NLM_F_EXCL of a new object shares its bit with half of NLM_F_DUMP */
+	if ((nh->nlmsg_flags & NLM_F_DUMP) != NLM_F_DUMP)
 		nh->nlmsg_flags |= NLM_F_ACK;
 	if (mnl_socket_sendto(s->sock, nh, nh->nlmsg_len) < 0)
 		return -errno;

@@ -35,5 +35,6 @@ void nlsock_u32(struct nlsock *s, struct nlmsghdr *nh, uint16_t type, uint32_t v
 void nlsock_u8(struct nlsock *s, struct nlmsghdr *nh, uint16_t type, uint8_t value);
 void nlsock_str(struct nlsock *s, struct nlmsghdr *nh, uint16_t type, const char *value);
 struct nlattr *nlsock_nest(struct nlsock *s, struct nlmsghdr *nh, uint16_t type);
-/* sends what was built and waits for the ack or the dump's end. @cb sees each answer (may be NULL) */
+/* sends what was built and waits for the ack or the dump's end. @cb sees each answer (may be NULL)
+ */
 int nlsock_call(struct nlsock *s, struct nlmsghdr *nh, mnl_cb_t cb, void *data) MUST_CHECK;

@@ -36,8 +36,8 @@ int rtnl_fail(struct rtnl *nl, int r, struct err *e, const char *verb, const cha
 {
 	if (r >= 0)
 		return 0;
-	return err_set(e, ERR_INTERNAL, -r, "%s %s: %s%s%s%s", verb, name, strerror(-r), nl->s.ext[0] ? " (" : "", nl->s.ext,
-		       nl->s.ext[0] ? ")" : "");
+	return err_set(e, ERR_INTERNAL, -r, "%s %s: %s%s%s%s", verb, name, strerror(-r),
+		       nl->s.ext[0] ? " (" : "", nl->s.ext, nl->s.ext[0] ? ")" : "");
 }
 
 struct nlmsghdr *rtnl_link_msg(struct rtnl *nl, uint16_t type, uint16_t flags, int ifindex)
@@ -62,9 +62,9 @@ static void parse_info(const struct nlattr *info, struct rtnl_link *l)
 {
 	const struct nlattr *a;
 
-	mnl_attr_for_each_nested(a, info)
-		if (mnl_attr_get_type(a) == IFLA_INFO_KIND && mnl_attr_validate(a, MNL_TYPE_NUL_STRING) >= 0)
-			(void)snprintf(l->kind, sizeof(l->kind), "%s", mnl_attr_get_str(a));
+	mnl_attr_for_each_nested(a, info) if (mnl_attr_get_type(a) == IFLA_INFO_KIND &&
+					      mnl_attr_validate(a, MNL_TYPE_NUL_STRING) >= 0)(void)
+		snprintf(l->kind, sizeof(l->kind), "%s", mnl_attr_get_str(a));
 }
 
 static void parse_link(const struct nlmsghdr *nh, struct rtnl_link *l)
@@ -73,7 +73,8 @@ static void parse_link(const struct nlmsghdr *nh, struct rtnl_link *l)
 	const struct nlattr *a;
 
 	*l = (struct rtnl_link){.ifindex = ifi->ifi_index, .flags = ifi->ifi_flags};
-	mnl_attr_for_each(a, nh, sizeof(*ifi)) {
+	mnl_attr_for_each(a, nh, sizeof(*ifi))
+	{
 		switch (mnl_attr_get_type(a)) {
 		case IFLA_IFNAME:
 			(void)snprintf(l->name, sizeof(l->name), "%s", mnl_attr_get_str(a));
@@ -248,7 +249,8 @@ int rtnl_port_flags(struct rtnl *nl, int ifindex, bool hairpin, bool isolated, s
 	nlsock_u8(&nl->s, nh, IFLA_BRPORT_ISOLATED, isolated);
 	if (prot)
 		mnl_attr_nest_end(nh, prot);
-	return rtnl_fail(nl, nlsock_call(&nl->s, nh, NULL, NULL), e, "cannot set the bridge port", index_name(ifindex, name));
+	return rtnl_fail(nl, nlsock_call(&nl->s, nh, NULL, NULL), e, "cannot set the bridge port",
+			 index_name(ifindex, name));
 }
 
 int rtnl_link_del(struct rtnl *nl, int ifindex, struct err *e)
@@ -257,7 +259,8 @@ int rtnl_link_del(struct rtnl *nl, int ifindex, struct err *e)
 	int r = nlsock_call(&nl->s, nh, NULL, NULL);
 	char name[16];
 
-	return r == -ENODEV ? 0 : rtnl_fail(nl, r, e, "cannot delete link", index_name(ifindex, name));
+	return r == -ENODEV ? 0
+			    : rtnl_fail(nl, r, e, "cannot delete link", index_name(ifindex, name));
 }
 
 int rtnl_group_del(struct rtnl *nl, uint32_t group, struct err *e)
@@ -272,11 +275,13 @@ int rtnl_group_del(struct rtnl *nl, uint32_t group, struct err *e)
 	return r == -ENODEV ? 0 : rtnl_fail(nl, r, e, "cannot delete the links of group", name);
 }
 
-static int set_link(struct rtnl *nl, struct nlmsghdr *nh, int ifindex, const char *verb, struct err *e)
+static int set_link(struct rtnl *nl, struct nlmsghdr *nh, int ifindex, const char *verb,
+		    struct err *e)
 {
 	char name[16];
 
-	return rtnl_fail(nl, nlsock_call(&nl->s, nh, NULL, NULL), e, verb, index_name(ifindex, name));
+	return rtnl_fail(nl, nlsock_call(&nl->s, nh, NULL, NULL), e, verb,
+			 index_name(ifindex, name));
 }
 
 int rtnl_link_up(struct rtnl *nl, int ifindex, bool up, struct err *e)

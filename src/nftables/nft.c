@@ -19,8 +19,9 @@
 #include "base/str.h"
 #include "nftables/internal.h"
 
-#define TEXT_MAX (64u << 20)
-#define CALLS_PER_CONTEXT 500 /* libnftables keeps some memory a call: start afresh now and then */
+#define TEXT_MAX	  (64u << 20)
+#define CALLS_PER_CONTEXT 500 /* libnftables keeps some memory a call: start afresh now and then   \
+			       */
 
 extern const char ruleset_text[]; /* data/ruleset.nft, embedded at build time */
 
@@ -168,8 +169,8 @@ static void element_line(struct buf *out, bool del, const char *key)
 {
 	const char *space = strchr(key, ' ');
 
-	(void)buf_printf(out, "%s element inet atoll %.*s { %s }\n", del ? "delete" : "add", (int)(space - key), key,
-			 space + 1);
+	(void)buf_printf(out, "%s element inet atoll %.*s { %s }\n", del ? "delete" : "add",
+			 (int)(space - key), key, space + 1);
 }
 
 /* The text of what really changes: what is there already, or gone already, is left out. */
@@ -304,17 +305,17 @@ int nft_delete(struct nft *n)
 int nft_dns_redirect(uint16_t port, struct err *e)
 {
 	struct nft here = {0};
-	auto_free char *text = str_printf(
-		"table ip atoll_dns\ndelete table ip atoll_dns\n"
-		"table ip atoll_dns {\n"
-		" chain out {\n"
-		"  type filter hook output priority -300; policy accept;\n"
-		"  ip daddr 127.0.0.11 udp dport 53 udp dport set %u\n"
-		"  ip daddr 127.0.0.11 tcp dport 53 tcp dport set %u\n"
-		"  ip saddr 127.0.0.11 udp sport %u udp sport set 53\n"
-		"  ip saddr 127.0.0.11 tcp sport %u tcp sport set 53\n"
-		" }\n}\n",
-		port, port, port, port);
+	auto_free char *text =
+		str_printf("table ip atoll_dns\ndelete table ip atoll_dns\n"
+			   "table ip atoll_dns {\n"
+			   " chain out {\n"
+			   "  type filter hook output priority -300; policy accept;\n"
+			   "  ip daddr 127.0.0.11 udp dport 53 udp dport set %u\n"
+			   "  ip daddr 127.0.0.11 tcp dport 53 tcp dport set %u\n"
+			   "  ip saddr 127.0.0.11 udp sport %u udp sport set 53\n"
+			   "  ip saddr 127.0.0.11 tcp sport %u tcp sport set 53\n"
+			   " }\n}\n",
+			   port, port, port, port);
 	int r = text ? nft_run(&here, text, e) : err_nomem(e);
 
 	if (here.ctx)

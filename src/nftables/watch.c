@@ -2,15 +2,15 @@
 /*
  * watch.c - noticing that somebody flushed or deleted our table, and putting it back
  *
- * Notifications of NFNLGRP_NFTABLES say that something changed; a deletion of a table or chain (or a
- * lost notification) arms a short timer, then nft_verify() decides whether it was ours.
+ * Notifications of NFNLGRP_NFTABLES say that something changed; a deletion of a table or chain (or
+ * a lost notification) arms a short timer, then nft_verify() decides whether it was ours.
  */
 
 #include <libmnl/libmnl.h>
-#include <netinet/in.h>
 #include <linux/netfilter.h>
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter/nfnetlink.h>
+#include <netinet/in.h>
 #include <string.h>
 #include <sys/socket.h>
 
@@ -18,8 +18,8 @@
 #include "loop/loop.h"
 #include "nftables/internal.h"
 
-#define REPAIR_MS 100
-#define CHAINS 11	/* of data/ruleset.nft; a test compares */
+#define REPAIR_MS   100
+#define CHAINS	    11 /* of data/ruleset.nft; a test compares */
 #define RULES_LEAST 30 /* fewer: somebody flushed our chains */
 
 struct count {
@@ -31,10 +31,12 @@ static int count_one(const struct nlmsghdr *nh, void *data)
 	struct count *c = data;
 	const struct nlattr *a;
 
-	mnl_attr_for_each(a, nh, sizeof(struct nfgenmsg))
-		if (mnl_attr_get_type(a) == NFTA_RULE_TABLE && /* the same number as NFTA_CHAIN_TABLE */
-		    !strcmp(mnl_attr_get_str(a), "atoll"))
-			c->n++;
+	mnl_attr_for_each(
+		a, nh,
+		sizeof(struct nfgenmsg)) if (mnl_attr_get_type(a) ==
+						     NFTA_RULE_TABLE && /* the same number as
+									   NFTA_CHAIN_TABLE */
+					     !strcmp(mnl_attr_get_str(a), "atoll")) c->n++;
 	return MNL_CB_OK;
 }
 
@@ -56,12 +58,14 @@ static int dump(uint8_t type, unsigned *ret)
 	nf->nfgen_family = NFPROTO_INET;
 	if (type == NFT_MSG_GETRULE)
 		mnl_attr_put_strz(nh, NFTA_RULE_TABLE, "atoll");
-	if (mnl_socket_bind(s, 0, MNL_SOCKET_AUTOPID) < 0 || mnl_socket_sendto(s, nh, nh->nlmsg_len) < 0)
+	if (mnl_socket_bind(s, 0, MNL_SOCKET_AUTOPID) < 0 ||
+	    mnl_socket_sendto(s, nh, nh->nlmsg_len) < 0)
 		r = -errno;
 	while (r > 0) {
 		ssize_t n = mnl_socket_recvfrom(s, buf, sizeof(buf));
 
-		r = n < 0 ? -errno : mnl_cb_run(buf, (size_t)n, 1, mnl_socket_get_portid(s), count_one, &c);
+		r = n < 0 ? -errno
+			  : mnl_cb_run(buf, (size_t)n, 1, mnl_socket_get_portid(s), count_one, &c);
 		if (r < 0)
 			r = -errno;
 	}
@@ -125,8 +129,8 @@ static void notified(int fd, uint32_t events, void *data)
 		for (; mnl_nlmsg_ok(nh, left); nh = mnl_nlmsg_next(nh, &left)) {
 			unsigned type = NFNL_MSG_TYPE(nh->nlmsg_type);
 
-			suspicious = suspicious || type == NFT_MSG_DELTABLE || type == NFT_MSG_DELCHAIN ||
-				     type == NFT_MSG_DELRULE;
+			suspicious = suspicious || type == NFT_MSG_DELTABLE ||
+				     type == NFT_MSG_DELCHAIN || type == NFT_MSG_DELRULE;
 		}
 	}
 	if (suspicious)
@@ -147,7 +151,8 @@ int nft_watch(struct nft *n, struct loop *l, void (*fn)(void *data), void *data)
 	if (r >= 0)
 		r = loop_timer(l, -1, check, n, &n->watch_timer);
 	if (r >= 0)
-		r = loop_io(l, mnl_socket_get_fd(n->watch_sock), EPOLLIN, notified, n, &n->watch_io);
+		r = loop_io(l, mnl_socket_get_fd(n->watch_sock), EPOLLIN, notified, n,
+			    &n->watch_io);
 	if (r < 0)
 		nft_watch_stop(n);
 	return r;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* fuzz_main.c - runs a fuzz target over files and folders given as arguments: the corpus as an ordinary test */
+/* fuzz_main.c - runs a fuzz target over files and folders given as arguments: the corpus as an
+ * ordinary test */
 
 #include <dirent.h>
 #include <stdint.h>
