@@ -28,6 +28,10 @@ tidy: all
 	@tools/deps all
 	@$(PYTHON) tools/tidy $(BUILD)
 
+fuzz:
+	@tools/deps all
+	@$(PYTHON) tools/fuzz
+
 bench: all
 	@$(PYTHON) bench/run --build $(BUILD)
 
@@ -39,6 +43,6 @@ deps:
 	@tools/deps
 
 clean:
-	@rm -rf build build-san
+	@rm -rf build build-san build-fuzz
 
-.PHONY: all demo test check tidy bench install deps clean
+.PHONY: all demo test check tidy fuzz bench install deps clean

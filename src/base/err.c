@@ -5,6 +5,7 @@
 
 #include <string.h>
 
+PRINTF(4, 0)
 static int fill(struct err *e, enum err_kind kind, int eno, const char *fmt, va_list ap)
 {
 	eno = eno > 0 ? eno : EIO;

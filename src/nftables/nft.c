@@ -118,6 +118,7 @@ void nft_tx_free(struct nft_tx *tx)
 	free(tx);
 }
 
+PRINTF(4, 0)
 static void tx_push(struct nft_tx *tx, bool del, const char *set, const char *fmt, va_list ap)
 {
 	auto_free char *element = NULL;

@@ -6,11 +6,12 @@
  * a lost notification) arms a short timer, then nft_verify() decides whether it was ours.
  */
 
+#include <netinet/in.h> /* before the kernel's headers, which then leave its names alone */
+
 #include <libmnl/libmnl.h>
 #include <linux/netfilter.h>
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter/nfnetlink.h>
-#include <netinet/in.h>
 #include <string.h>
 #include <sys/socket.h>
 
