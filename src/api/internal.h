@@ -49,7 +49,8 @@ void api_empty(struct api_call *c, unsigned status);
 void api_json(struct api_call *c, unsigned status, struct buf *body); /* takes the content; a failed
 								       * buf answers 500 */
 void api_text(struct api_call *c, unsigned status, const char *content_type, const char *text);
-void api_drop(struct api_call *c); /* no answer: the client has left (c->r is NULL) */
+/* no answer: the client has left (c->r is NULL), or http_hijack() has taken the request */
+void api_drop(struct api_call *c);
 /* engine_cb: 204 or the error; @data is the call */
 void api_done(int result, const struct err *e, void *data);
 /* a chunked answer: ends the call and hands over to the stream. NULL: it was ended without one (the
@@ -69,6 +70,22 @@ int api_filters(const struct api_call *c, const char *const *allowed, struct fil
 /* an "EndpointSettings" of a network inspect or container inspect (network_json.c) */
 void endpoint_settings_json(struct jsonw *w, const char *key, struct endpoint *ep,
 			    const struct api_call *c);
+/* one object of GET /containers/json (container_list.c), without sizes */
+void container_summary_json(struct jsonw *w, struct container *k, const struct api_call *c);
+/* one object of GET /volumes (volumes.c); @usage: with its UsageData */
+void volume_json(struct jsonw *w, const struct volume *v, struct engine *en, bool usage);
+/* "LayersSize" and "Images" of GET /system/df (images.c) */
+void images_df(struct jsonw *w, const struct api_call *c);
+/* an event of an image, with its first name (image_load.c) */
+void image_event(struct engine *en, const char *action, const char *id);
+/* what a prune's label, label! and until say about an object (networks.c) */
+#define PRUNE_KEYS "label", "label!", "until"
+int prune_until(const struct filters *f, int64_t *ret_ns, struct err *e) MUST_CHECK;
+bool prune_labels(const struct filters *f, const json_t *labels);
+/* networks.c: a NetworkCreateRequest, its types checked; free with network_spec_done() */
+int network_create_parse(const json_t *body, struct network_spec *ret, struct err *e) MUST_CHECK;
+/* network_json.c: a network as list and inspect show it; @containers: with those on it */
+void network_json(struct jsonw *w, struct network *nw, const struct api_call *c, bool containers);
 /* HTTP status of an error's kind (errors.c) */
 unsigned api_status_of(enum err_kind kind);
 
@@ -81,6 +98,8 @@ void system_ping(struct api_call *c);
 void system_version(struct api_call *c);
 void system_info(struct api_call *c);
 void system_events(struct api_call *c);
+void system_df(struct api_call *c);
+void system_build_prune(struct api_call *c); /* there is no build cache: nothing to prune */
 void system_plugins(struct api_call *c);
 void system_swarm_off(struct api_call *c);
 void system_not_yet(struct api_call *c); /* 501 naming the route */
@@ -104,6 +123,7 @@ void images_inspect(struct api_call *c);
 void images_history(struct api_call *c);
 void images_tag(struct api_call *c);
 void images_remove(struct api_call *c);
+void images_prune(struct api_call *c);
 void images_load(struct api_call *c);
 void images_create(struct api_call *c); /* fromSrc=- imports; fromImage (pull): 501 for now */
 /* containers.c */

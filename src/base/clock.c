@@ -106,32 +106,44 @@ static int zone(const char **s, int *ret_offset_s)
 	return 0;
 }
 
+/* "2026-01-02" into @tm, whose year is then the calendar's */
+static int date(const char **s, struct tm *tm)
+{
+	if (digits(s, 4, &tm->tm_year) < 0 || expect(s, '-') < 0 || digits(s, 2, &tm->tm_mon) < 0 ||
+	    expect(s, '-') < 0 || digits(s, 2, &tm->tm_mday) < 0)
+		return -EINVAL;
+	if (tm->tm_year < 1 || tm->tm_mon < 1 || tm->tm_mon > 12 || tm->tm_mday < 1 ||
+	    tm->tm_mday > 31)
+		return -EINVAL;
+	tm->tm_mon--;
+	return 0;
+}
+
+/* "03:04:05"; 60 is a leap second */
+static int time_of_day(const char **s, struct tm *tm)
+{
+	if (digits(s, 2, &tm->tm_hour) < 0 || expect(s, ':') < 0 || digits(s, 2, &tm->tm_min) < 0 ||
+	    expect(s, ':') < 0 || digits(s, 2, &tm->tm_sec) < 0)
+		return -EINVAL;
+	return tm->tm_hour > 23 || tm->tm_min > 59 || tm->tm_sec > 60 ? -EINVAL : 0;
+}
+
 int clock_parse_rfc3339(const char *s, int64_t *ret_ns)
 {
-	int year, mon, day, h, m, sec, off;
-	int64_t ns;
 	struct tm tm = {0};
+	int64_t ns;
+	int off;
 
-	if (digits(&s, 4, &year) < 0 || expect(&s, '-') < 0 || digits(&s, 2, &mon) < 0 ||
-	    expect(&s, '-') < 0 || digits(&s, 2, &day) < 0 || (*s != 'T' && *s != 't'))
+	if (date(&s, &tm) < 0 || (*s != 'T' && *s != 't'))
 		return -EINVAL;
 	s++;
-	if (digits(&s, 2, &h) < 0 || expect(&s, ':') < 0 || digits(&s, 2, &m) < 0 ||
-	    expect(&s, ':') < 0 || digits(&s, 2, &sec) < 0 || fraction(&s, &ns) < 0 ||
-	    zone(&s, &off) < 0 || *s)
+	if (time_of_day(&s, &tm) < 0 || fraction(&s, &ns) < 0 || zone(&s, &off) < 0 || *s)
 		return -EINVAL;
-	if (mon < 1 || mon > 12 || day < 1 || day > 31 || h > 23 || m > 59 || sec > 60 || year < 1)
-		return -EINVAL;
-	if (year < 1700 || year > 2200) { /* outside of what 64 bits of nanoseconds hold */
+	if (tm.tm_year < 1700 || tm.tm_year > 2200) { /* not within 64 bits of nanoseconds */
 		*ret_ns = 0;
 		return 0;
 	}
-	tm = (struct tm){.tm_year = year - 1900,
-			 .tm_mon = mon - 1,
-			 .tm_mday = day,
-			 .tm_hour = h,
-			 .tm_min = m,
-			 .tm_sec = sec};
+	tm.tm_year -= 1900;
 	*ret_ns = ((int64_t)timegm(&tm) - off) * NS_PER_S + ns;
 	return 0;
 }

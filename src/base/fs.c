@@ -21,6 +21,8 @@ int fs_mkdir_p(const char *path, mode_t mode)
 
 	if (!copy)
 		return -ENOMEM;
+	if (!*copy)
+		return -ENOENT;
 	for (p = copy + 1; *p; p++) {
 		if (*p != '/')
 			continue;
@@ -153,6 +155,19 @@ static int mount_id(int dirfd, const char *name, uint64_t *ret)
 	return 0;
 }
 
+/* Return: 1, -errno */
+static int move_up(int rootfd, int fd, const char *name, unsigned *serial)
+{
+	char fresh[32];
+
+	do {
+		(void)snprintf(fresh, sizeof(fresh), ".rm-%u", (*serial)++);
+		if (renameat2(fd, name, rootfd, fresh, RENAME_NOREPLACE) == 0 || errno == ENOENT)
+			return 1;
+	} while (errno == EEXIST);
+	return -errno;
+}
+
 /*
  * Empties the directory @fd: plain entries are unlinked; the first sub-directory found is moved up
  * into the root of the tree under a fresh name when it is not there yet, so that depth costs
@@ -169,8 +184,7 @@ static int sweep(int rootfd, int fd, uint64_t mnt, unsigned *serial)
 		return -errno;
 	(void)TAKE_FD(dup_fd); /* closedir() closes it */
 	while (r >= 0 && (de = readdir(d))) {
-		char name[32];
-		uint64_t id;
+		uint64_t id = 0;
 
 		if (is_dot(de->d_name))
 			continue;
@@ -192,13 +206,8 @@ static int sweep(int rootfd, int fd, uint64_t mnt, unsigned *serial)
 			r = -EXDEV;
 		if (r < 0)
 			break;
-		r = 1;
-		if (fd == rootfd)
-			continue; /* waits for its own sweep */
-		do
-			(void)snprintf(name, sizeof(name), ".rm-%u", (*serial)++);
-		while (renameat2(fd, de->d_name, rootfd, name, RENAME_NOREPLACE) < 0 &&
-		       errno == EEXIST);
+		/* in the root it waits for its own sweep */
+		r = fd == rootfd ? 1 : move_up(rootfd, fd, de->d_name, serial);
 	}
 	(void)closedir(d);
 	return r;
@@ -235,7 +244,7 @@ int fs_rm_tree(const char *path)
 {
 	auto_close int fd = -EBADF;
 	unsigned serial = 0;
-	uint64_t mnt;
+	uint64_t mnt = 0;
 	int r;
 
 	if (unlink(path) == 0 || errno == ENOENT)

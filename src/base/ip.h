@@ -12,7 +12,7 @@
 #include "base/auto.h"
 
 #define IP4_STR	  16
-#define CIDR4_STR 19
+#define CIDR4_STR 20
 #define MAC_STR	  18
 
 struct cidr4 {

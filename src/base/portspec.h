@@ -5,8 +5,8 @@
  *
  * Pure; fuzzed; the API (ExposedPorts, PortBindings) and the CLI (-p) share it through base types.
  * Error texts are Docker's (docker/go-connections nat): "invalid containerPort: x", "invalid
- * hostPort: x", "invalid proto: x", "Invalid ranges specified for container and host Ports: a and
- * b", "No port specified: x<empty>".
+ * hostPort: x", "invalid proto: x", "invalid ranges specified for container and host Ports: a and
+ * b", "no port specified: x<empty>".
  */
 #pragma once
 

@@ -111,7 +111,9 @@ int parse_ram(const char *s, int64_t *ret_bytes)
 		return -EINVAL;
 	if (whole > (uint64_t)INT64_MAX >> shift)
 		return -ERANGE;
-	*ret_bytes = (int64_t)((whole << shift) + (frac << shift) / scale);
+	whole <<= shift;
+	whole += (uint64_t)((double)frac / (double)scale * (double)(1ull << shift));
+	*ret_bytes = (int64_t)whole;
 	return 0;
 }
 

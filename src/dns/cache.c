@@ -47,10 +47,10 @@ static void drop(struct cache *c, struct entry *en)
 	free(en);
 }
 
-void cache_put(struct cache *c, const char *scope, const struct dns_query *q, const uint8_t *msg,
-	       size_t len, uint32_t ttl, int64_t now_ns)
+void cache_put(struct cache *c, const char *scope, const struct dns_query *q,
+	       const struct cached *answer, int64_t now_ns)
 {
-	char *key = len <= CACHE_MESSAGE ? key_of(scope, q) : NULL;
+	char *key = answer->len <= CACHE_MESSAGE ? key_of(scope, q) : NULL;
 	struct entry *old = key ? map_get(c->entries, key) : NULL, *en;
 
 	if (!key)
@@ -60,15 +60,15 @@ void cache_put(struct cache *c, const char *scope, const struct dns_query *q, co
 	while (!list_empty(&c->used) &&
 	       (map_len(c->entries) >= CACHE_ENTRIES || c->bytes >= CACHE_BYTES))
 		drop(c, list_entry(c->used.next, struct entry, node));
-	en = malloc(sizeof(*en) + len);
+	en = malloc(sizeof(*en) + answer->len);
 	if (!en || map_put(c->entries, key, en) < 0) {
 		free(en);
 		free(key);
 		return;
 	}
-	*en = (struct entry){.key = key, .born_ns = now_ns, .len = len};
-	en->dies_ns = now_ns + (int64_t)ttl * NS_PER_S;
-	memcpy(en->msg, msg, len);
+	*en = (struct entry){.key = key, .born_ns = now_ns, .len = answer->len};
+	en->dies_ns = now_ns + (int64_t)answer->ttl * NS_PER_S;
+	memcpy(en->msg, answer->msg, answer->len);
 	c->bytes += weight(en);
 	list_append(&c->used, &en->node);
 }

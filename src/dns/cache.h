@@ -18,9 +18,14 @@ struct cache;
 int cache_new(struct cache **ret) MUST_CHECK;
 void cache_free(struct cache *c);
 DEFINE_AUTO(struct cache, cache_free);
-/* Keeps @msg for @ttl seconds; failing for want of memory is no failure. */
-void cache_put(struct cache *c, const char *scope, const struct dns_query *q, const uint8_t *msg,
-	       size_t len, uint32_t ttl, int64_t now_ns);
+struct cached {
+	const uint8_t *msg;
+	size_t len;
+	uint32_t ttl; /* seconds it may be kept */
+};
+/* Keeps a copy of the answer; failing for want of memory is no failure. */
+void cache_put(struct cache *c, const char *scope, const struct dns_query *q,
+	       const struct cached *answer, int64_t now_ns);
 /* The answer with its TTLs aged, fitted to @q, in @out (CACHE_MESSAGE). Return: length, 0 none */
 size_t cache_get(struct cache *c, const char *scope, const struct dns_query *q, int64_t now_ns,
 		 uint8_t *out);

@@ -174,7 +174,7 @@ static void sock_idle(struct usock *s)
 
 static struct usock *sock_open(struct upstream *u, int family, bool tcp)
 {
-	struct usock *s;
+	struct usock *s = NULL;
 	int fd;
 
 	if (!u->own || (tcp ? u->n_tcp >= OWN_TCP_MAX : u->n_udp >= OWN_UDP_MAX))

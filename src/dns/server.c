@@ -78,8 +78,8 @@ static void on_answer(uint8_t *msg, size_t len, const struct dns_response *info,
 		return;
 	}
 	if (info->cacheable)
-		cache_put(p->sb->srv->cache, upstream_scope(upstream_of(p->sb)), &p->q, msg, len,
-			  info->ttl, clock_mono_ns());
+		cache_put(p->sb->srv->cache, upstream_scope(upstream_of(p->sb)), &p->q,
+			  &(struct cached){msg, len, info->ttl}, clock_mono_ns());
 	send_back(p, msg, response_fit(msg, len, &p->q));
 }
 

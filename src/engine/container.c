@@ -130,6 +130,7 @@ static void state_text(const struct container *c, struct buf *out)
 	jsonw_i64(&w, "finished", c->st.finished_ns);
 	jsonw_i64(&w, "restarts", c->st.restart_count);
 	jsonw_bool(&w, "manual_stop", c->st.manual_stop);
+	jsonw_bool(&w, "remove_volumes", c->remove_volumes);
 	jsonw_end_object(&w);
 }
 
@@ -187,6 +188,7 @@ int container_load(struct engine *en, const struct container_row *r, struct cont
 	c->mounts = json_incref(json_object_get(spec, "mounts"));
 	c->wanted = json_incref(json_object_get(spec, "wanted"));
 	c->starting = jb(state, "starting");
+	c->remove_volumes = jb(state, "remove_volumes");
 	c->st = (struct container_state){.pid = (int)ji(state, "pid"),
 					 .exit_code = (int)ji(state, "exit_code"),
 					 .oom_killed = jb(state, "oom"),
@@ -403,7 +405,7 @@ const char *container_network_mode(const struct container *c)
 struct container *container_netns_peer(const struct container *c)
 {
 	const char *mode = container_network_mode(c);
-	struct container *peer;
+	struct container *peer = NULL;
 
 	if (!str_has_prefix(mode, "container:"))
 		return NULL;

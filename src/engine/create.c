@@ -123,8 +123,9 @@ static int claim(struct container *c, json_t *body, char ***warnings, struct err
 	return r;
 }
 
-/* Anonymous volumes that a failed create made for itself. */
-static void drop_volumes(struct container *c)
+/* The transaction took back the rows of volumes that a failed create had made: those it made for
+ * itself go, named ones stay, as in Docker. */
+static void volumes_after_failure(struct container *c)
 {
 	size_t i;
 	json_t *m;
@@ -132,10 +133,17 @@ static void drop_volumes(struct container *c)
 	json_array_foreach(c->mounts, i, m)
 	{
 		struct volume *v = map_get(c->en->volumes, js(m, "Name"));
+		struct err e = {0};
+		int r = 0;
 
-		if (v && v->anonymous && volume_refs(c->en, v) == 0)
-			(void)volume_delete(c->en, v,
-					    NULL); /* an orphan volume is shown and prunable */
+		if (v && !v->anonymous)
+			r = volume_save(v, PHASE_READY, &e);
+		else if (v && volume_refs(c->en, v) == 0)
+			r = volume_delete(c->en, v, &e);
+		if (r < 0)
+			log_warn("a volume of a failed create could not be stored volume=%s "
+				 "error=%s",
+				 js(m, "Name"), e.msg);
 	}
 }
 
@@ -174,7 +182,7 @@ int engine_create(struct engine *en, const char *name, json_t *body, struct cont
 	if (r < 0) {
 		endpoints_remove(c);
 		container_unlink(c);
-		drop_volumes(c);
+		volumes_after_failure(c);
 		storage_container_remove(en->storage, c->id);
 		return r;
 	}

@@ -24,6 +24,16 @@ struct container;
 struct loop;
 struct daemon_config;
 
+/* The first thing of all: makes the folders of @config and takes their locks, so that a second
+ * engine on them touches nothing. Kept until engine_close() is over. */
+struct engine_locks {
+	int data_root, exec_root;
+};
+#define ENGINE_LOCKS_NONE ((struct engine_locks){-EBADF, -EBADF})
+int engine_lock(const struct daemon_config *config, struct engine_locks *ret,
+		struct err *e) MUST_CHECK;
+void engine_unlock(struct engine_locks *l);
+
 /* Opens every part, brings the last life's objects back (engine/recover.c), loads the built-in
  * image. @config is borrowed until engine_close(). */
 int engine_open(struct loop *l, const struct daemon_config *config, struct engine **ret,

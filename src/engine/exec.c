@@ -38,14 +38,18 @@ static void exec_free(struct exec *x)
 }
 DEFINE_AUTO(struct exec, exec_free);
 
-/* An exec whose process still runs is freed when the runtime reports its end. */
+/* An exec whose process still runs is freed when the runtime reports its end, which it does not
+ * when all is being closed. */
 static void forget(struct exec *x)
 {
-	(void)map_del(x->c->en->execs, x->id);
+	bool awaited = x->running && !(x->c && x->c->en->closing);
+
+	if (x->c)
+		(void)map_del(x->c->en->execs, x->id);
 	list_remove(&x->node);
 	x->dropped = true;
 	x->c = NULL;
-	if (!x->running)
+	if (!awaited)
 		exec_free(x);
 }
 

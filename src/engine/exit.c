@@ -19,13 +19,16 @@
 #define RESTART_MAX_MS	 (60 * 1000)
 #define GOOD_LIFE_NS	 (10 * NS_PER_S) /* a life this long forgives the failures before it */
 
-static bool should_restart(const struct container *c)
+bool should_restart(const struct container *c)
 {
 	const json_t *rp = jo(c->host_config, "RestartPolicy");
 	const char *name = js(rp, "Name");
 	int64_t max = ji(rp, "MaximumRetryCount");
+	/* "always" comes back with the engine even if somebody had stopped it, as in Docker */
+	bool stopped = c->st.manual_stop && !(c->boot && streq(name, "always"));
 
-	if (c->st.manual_stop || c->gone || c->en->closing || c->st.status == CONTAINER_REMOVING)
+	if (stopped || c->gone || c->en->closing || c->st.status != CONTAINER_EXITED ||
+	    !c->st.started_ns)
 		return false;
 	if (streq(name, "always") || streq(name, "unless-stopped"))
 		return true;
@@ -55,6 +58,17 @@ static void restarted(int result, const struct err *e, void *data)
 	container_unlock(c);
 }
 
+static void restart_due(void *data);
+
+/* It shares the network of one that is just coming up itself (at the start of the engine). */
+static bool peer_is_coming(const struct container *c)
+{
+	const struct container *peer = container_netns_peer(c);
+
+	return peer && peer->st.status != CONTAINER_RUNNING &&
+	       (peer->starting || peer->locked || peer->st.status == CONTAINER_RESTARTING);
+}
+
 static void restart_turn(struct container *c, void *data)
 {
 	(void)data;
@@ -62,6 +76,13 @@ static void restart_turn(struct container *c, void *data)
 		container_unlock(c);
 		return;
 	}
+	if (peer_is_coming(c) &&
+	    loop_timer(c->en->loop, RESTART_FIRST_MS, restart_due, c, &c->restart_timer) >= 0) {
+		container_unlock(c);
+		return;
+	}
+	c->st.restart_count += !c->boot;
+	c->boot = false;
 	start_locked(c, restarted, c);
 }
 
@@ -70,14 +91,14 @@ static void restart_due(void *data)
 	struct container *c = data;
 
 	c->restart_timer = source_free(c->restart_timer);
-	c->st.restart_count++;
-	container_lock(c, restart_turn, NULL);
+	if (!c->en->closing) /* else the next life decides */
+		container_lock(c, restart_turn, NULL);
 }
 
 static void schedule_restart(struct container *c)
 {
 	int64_t ms = RESTART_FIRST_MS;
-	bool good = c->st.finished_ns - c->st.started_ns > GOOD_LIFE_NS;
+	bool good = c->boot || c->st.finished_ns - c->st.started_ns > GOOD_LIFE_NS;
 
 	c->failures = good ? 0 : c->failures + 1;
 	for (int i = 1; i < c->failures && ms < RESTART_MAX_MS; i++)
@@ -98,6 +119,17 @@ static void removed_itself(int result, const struct err *e, void *data)
 		log_warn("automatic removal failed error=%s", e->msg);
 }
 
+void container_settle(struct container *c)
+{
+	bool over = c->st.status == CONTAINER_EXITED && !c->en->closing;
+
+	/* a restarting container goes from one life to the next: only "next exit" has come */
+	if (should_restart(c))
+		schedule_restart(c);
+	else if (over && jb(c->host_config, "AutoRemove"))
+		engine_remove(c, false, true, removed_itself, NULL);
+}
+
 static void cleaned(int result, void *data)
 {
 	struct container *c = data;
@@ -106,6 +138,8 @@ static void cleaned(int result, void *data)
 	if (result < 0)
 		log_warn("the runtime could not be cleaned up container=%s error=%s", c->id,
 			 strerror(-result));
+	if (storage_unmount(c->en->storage, c->id, NULL) < 0)
+		log_debug("the root file system stays mounted until removal container=%s", c->id);
 	c->cleaning = false;
 	list_init(&due);
 	while (!list_empty(&c->stopped)) {
@@ -114,11 +148,7 @@ static void cleaned(int result, void *data)
 		list_remove(n);
 		list_append(&due, n);
 	}
-	/* a restarting container goes from one life to the next: only "next exit" has come */
-	if (should_restart(c))
-		schedule_restart(c);
-	if (jb(c->host_config, "AutoRemove") && c->st.status == CONTAINER_EXITED && !c->en->closing)
-		engine_remove(c, false, true, removed_itself, NULL);
+	container_settle(c);
 	container_notify(c, WAIT_NEXT_EXIT, NULL);
 	while (!list_empty(&due)) {
 		struct stopped_hook *h = list_entry(due.next, struct stopped_hook, node);
@@ -126,6 +156,13 @@ static void cleaned(int result, void *data)
 		list_remove(&h->node);
 		h->fn(h->data);
 	}
+}
+
+void container_clean(struct container *c)
+{
+	c->cleaning = true;
+	if (rt_delete(c->en->runtime, c->id, cleaned, c) < 0)
+		cleaned(-ENOMEM, c);
 }
 
 void container_on_stopped(struct container *c, struct stopped_hook *h)
@@ -152,7 +189,6 @@ void container_exited(struct container *c, int code, bool oom, int64_t when_ns)
 	c->st.oom_killed = oom;
 	c->st.finished_ns = when_ns ? when_ns : clock_real_ns();
 	c->early_exit = false;
-	c->cleaning = true;
 	execs_drop(c);
 	net_sandbox_stop(c->en->net, c->id);
 	if (container_save_state(c, NULL) < 0)
@@ -163,8 +199,6 @@ void container_exited(struct container *c, int code, bool oom, int64_t when_ns)
 	if (oom)
 		container_event(c, "oom", NULL, NULL);
 	container_event(c, "die", "exitCode", text);
-	if (rt_delete(c->en->runtime, c->id, cleaned, c) < 0)
-		cleaned(-ENOMEM, c);
-	if (storage_unmount(c->en->storage, c->id, NULL) < 0)
-		log_debug("the root file system stays mounted until removal container=%s", c->id);
+	container_network_events(c, "disconnect");
+	container_clean(c);
 }

@@ -31,7 +31,8 @@ struct engine {
 	struct event_log *events;
 	char id[ID_LEN + 1];
 	bool closing;
-	int life_fd;
+	int life_fd; /* inherited by children that must not outlive their engine's undoing */
+	bool builtin_done;
 };
 
 /* An operation waiting for its turn on one container. */
@@ -60,8 +61,11 @@ struct container {
 	int early_code;
 	bool early_oom;
 	int64_t early_ns;
-	bool gone;    /* removed: only waiting turns and callbacks still see it */
-	int failures; /* failed starts or short lives in a row, for the restart delay */
+	bool boot; /* found not running by this life's recovery: Docker's rules for a daemon's
+		      start hold */
+	bool remove_volumes; /* its removal takes anonymous volumes along */
+	bool gone;	     /* removed: only waiting turns and callbacks still see it */
+	int failures;	     /* failed starts or short lives in a row, for the restart delay */
 	struct source *restart_timer;
 	struct list waiters;	 /* struct waiter */
 	struct list attachments; /* struct attachment */
@@ -148,8 +152,15 @@ void start_locked(struct container *c, engine_cb cb,
 void container_exited(struct container *c, int code, bool oom, int64_t when_ns);
 void container_on_stopped(struct container *c, struct stopped_hook *h);
 void restart_cancel(struct container *c);
+bool should_restart(const struct container *c);
+/* the runtime's leftovers go, then the waiting are told and the policy decides */
+void container_clean(struct container *c);
+/* what becomes of one that has ended: restart policy, --rm */
+void container_settle(struct container *c);
 /* stop.c */
 void stop_locked(struct container *c, int signal, int timeout_s, engine_cb cb, void *data);
+int remove_finish(struct container *c,
+		  struct err *e) MUST_CHECK; /* REMOVING is stored; also recovery's way */
 /* attach.c */
 int attachments_open(struct container *c, struct err *e) MUST_CHECK;
 void attachments_drop(
@@ -164,6 +175,8 @@ int spec_write(struct container *c, struct err *e) MUST_CHECK;
 void execs_drop(struct container *c);
 /* volumes.c */
 int volume_load(struct engine *en, const struct volume_row *r, struct err *e) MUST_CHECK;
+int volume_save(struct volume *v, enum phase phase, struct err *e) MUST_CHECK;
+int volume_refs_without(struct engine *en, const struct volume *v, const struct container *skip);
 void volume_free(struct volume *v);
 int volume_delete(struct engine *en, struct volume *v, struct err *e) MUST_CHECK;
 /* names.c */
@@ -171,6 +184,10 @@ int name_check(const char *name, struct err *e) MUST_CHECK;
 char *name_random(struct engine *en);
 /* recover.c */
 int engine_recover(struct engine *en, struct err *e) MUST_CHECK;
+/* networks.c */
+void network_event(struct engine *en, struct network *nw, const char *action,
+		   const char *container_id /* or NULL */);
+void container_network_events(struct container *c, const char *action); /* for each of its */
 /* events.c */
 int events_open(struct engine *en) MUST_CHECK;
 void events_close(struct engine *en);

@@ -252,7 +252,7 @@ static json_t *env_merge(const json_t *image, const json_t *own)
 		{
 			const char *mine = json_string_value(o);
 
-			if (mine && strcspn(mine, "=") == len && !strncmp(mine, text, len))
+			if (mine && text && strcspn(mine, "=") == len && !strncmp(mine, text, len))
 				over = true;
 		}
 		if (!over)

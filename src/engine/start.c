@@ -323,6 +323,34 @@ static const struct step start_steps[] = {
 	{"start", do_start, NULL},	    {"commit", do_commit, NULL},
 };
 
+/* What a shell would say of a command that cannot be run; 128 for all else. */
+static int failed_code(const char *text)
+{
+	if (strstr(text, "executable file not found") || strstr(text, "no such file or directory"))
+		return 127;
+	return strstr(text, "permission denied") || strstr(text, "is a directory") ? 126 : 128;
+}
+
+static void removed_itself(int result, const struct err *e, void *data)
+{
+	(void)data;
+	if (result < 0 && e && e->kind != ERR_NOT_FOUND)
+		log_warn("automatic removal failed error=%s", e->msg);
+}
+
+static void failed(struct container *c, int result, const struct err *e)
+{
+	(void)str_set(&c->st.error, e ? e->msg : strerror(-result));
+	if (c->st.status != CONTAINER_RESTARTING)
+		c->st.exit_code = failed_code(c->st.error ? c->st.error : "");
+	(void)container_save_state(c, NULL); /* the error text is a courtesy */
+	attachments_drop(c);
+	container_notify(c, WAIT_NEXT_EXIT, c->st.error);
+	log_info("start failed container=%s error=%s", c->name, c->st.error ? c->st.error : "");
+	if (jb(c->host_config, "AutoRemove") && !c->en->closing)
+		engine_remove(c, true, true, removed_itself, NULL); /* its turn comes after ours */
+}
+
 static void finished(int result, const struct err *e, void *ctx)
 {
 	struct start *s = ctx;
@@ -332,19 +360,11 @@ static void finished(int result, const struct err *e, void *ctx)
 
 	free(s);
 	if (result < 0) {
-		(void)str_set(&c->st.error, e ? e->msg : strerror(-result));
-		if (c->st.status != CONTAINER_RESTARTING)
-			c->st.exit_code =
-				strstr(c->st.error ? c->st.error : "", "executable file not found")
-					? 127
-					: 128;
-		(void)container_save_state(c, NULL); /* the error text is a courtesy */
-		attachments_drop(c);
-		container_notify(c, WAIT_NEXT_EXIT, c->st.error);
-		log_info("start failed container=%s error=%s", c->name, c->st.error);
+		failed(c, result, e);
 		cb(result, e, data);
 		return;
 	}
+	container_network_events(c, "connect");
 	container_event(c, "start", NULL, NULL);
 	cb(0, NULL, data);
 	if (c->early_exit)
@@ -353,10 +373,10 @@ static void finished(int result, const struct err *e, void *ctx)
 
 static void run(void *data)
 {
+	static const struct steps_def def = {"start", start_steps, ARRAY_SIZE(start_steps)};
 	struct start *s = data;
 	struct err e = {0};
-	int r = steps_run(s->c->en->loop, "start", start_steps, ARRAY_SIZE(start_steps), s,
-			  finished, &s->steps);
+	int r = steps_run(s->c->en->loop, &def, s, finished, &s->steps);
 
 	if (r < 0) {
 		(void)err_nomem(&e);

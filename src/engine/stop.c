@@ -273,42 +273,56 @@ static void drop_anonymous(struct container *c)
 					   : NULL;
 		struct err e = {0};
 
-		if (v && v->anonymous && volume_refs(c->en, v) == 0 &&
+		if (v && v->anonymous && volume_refs_without(c->en, v, c) == 0 &&
 		    volume_delete(c->en, v, &e) < 0)
 			log_warn("an anonymous volume stays volume=%s error=%s", js(m, "Name"),
 				 e.msg);
 	}
 }
 
+int remove_finish(struct container *c, struct err *e)
+{
+	int r;
+
+	endpoints_remove(c);
+	storage_container_remove(c->en->storage, c->id);
+	if (c->remove_volumes)
+		drop_anonymous(c);
+	/* the row last: as long as it is there, the next life comes back to all this */
+	r = container_del(c->en->db, c->id, e);
+	if (r < 0)
+		return r;
+	image_release(c->en->images, c->image_id);
+	container_unlink(c);
+	c->gone = true;
+	return 0;
+}
+
 static void remove_now(struct verb *v)
 {
 	struct container *c = v->c;
+	enum container_status before;
 	struct err e = {0};
 	int r;
 
 	restart_cancel(c);
+	before = c->st.status;
 	c->st.status = CONTAINER_REMOVING;
+	c->remove_volumes = v->volumes;
 	r = container_save_state(
 		c, &e); /* from here on the removal is finished, if need be by recovery */
 	if (r < 0) {
-		c->st.status = CONTAINER_EXITED;
+		c->st.status = before;
 		verb_done(r, &e, v);
 		return;
 	}
 	attachments_drop(c);
-	endpoints_remove(c);
-	storage_container_remove(c->en->storage, c->id);
-	r = container_del(c->en->db, c->id, &e);
+	r = remove_finish(c, &e);
 	if (r < 0) {
 		c->st.status = CONTAINER_DEAD;
 		verb_done(r, &e, v);
 		return;
 	}
-	image_release(c->en->images, c->image_id);
-	container_unlink(c);
-	c->gone = true;
-	if (v->volumes)
-		drop_anonymous(c);
 	container_event(c, "destroy", NULL, NULL);
 	container_notify(c, WAIT_REMOVED, NULL);
 	verb_done(0, NULL, v);

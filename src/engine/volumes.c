@@ -21,7 +21,7 @@ void volume_free(struct volume *v)
 }
 DEFINE_AUTO(struct volume, volume_free);
 
-static int save(struct volume *v, enum phase phase, struct err *e)
+int volume_save(struct volume *v, enum phase phase, struct err *e)
 {
 	auto_json json_t *spec = json_object();
 	auto_free char *text = NULL;
@@ -123,7 +123,7 @@ int engine_volume_create(struct engine *en, const char *name, json_t *labels, js
 	r = storage_volume_add(en->storage, v->name, e);
 	if (r < 0)
 		return r;
-	r = save(v, PHASE_READY, e);
+	r = volume_save(v, PHASE_READY, e);
 	if (r >= 0 && map_put(en->volumes, v->name, v) < 0) {
 		(void)volume_del(en->db, v->name, NULL); /* the error below is the one to tell */
 		r = err_nomem(e);
@@ -147,7 +147,7 @@ int engine_volume_find(struct engine *en, const char *name, struct volume **ret,
 	return 0;
 }
 
-int volume_refs(struct engine *en, const struct volume *v)
+int volume_refs_without(struct engine *en, const struct volume *v, const struct container *skip)
 {
 	struct container *c;
 	int n = 0;
@@ -156,10 +156,17 @@ int volume_refs(struct engine *en, const struct volume *v)
 		size_t i;
 		json_t *m;
 
+		if (c == skip)
+			continue;
 		json_array_foreach(c->mounts, i, m) if (streq(js(m, "Type"), "volume") &&
 							streq(js(m, "Name"), v->name)) n++;
 	}
 	return n;
+}
+
+int volume_refs(struct engine *en, const struct volume *v)
+{
+	return volume_refs_without(en, v, NULL);
 }
 
 static void users(struct engine *en, const struct volume *v, struct buf *out)
@@ -178,12 +185,16 @@ static void users(struct engine *en, const struct volume *v, struct buf *out)
 
 int volume_delete(struct engine *en, struct volume *v, struct err *e)
 {
-	int r = volume_del(en->db, v->name, e);
+	/* a death between the two finds the row and finishes the removal (volume_load) */
+	int r = volume_save(v, PHASE_REMOVING, e);
 
 	if (r < 0)
 		return r;
-	(void)map_del(en->volumes, v->name);
 	storage_volume_remove(en->storage, v->name);
+	r = volume_del(en->db, v->name, e);
+	if (r < 0)
+		return r;
+	(void)map_del(en->volumes, v->name);
 	engine_event(en, "volume", "destroy", v->name, json_pack("{s:s}", "driver", "local"));
 	volume_free(v);
 	return 0;

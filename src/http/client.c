@@ -32,6 +32,7 @@ struct exchange {
 	struct response parser;
 	bool upgrade, cut; /* cut: the request was not sent to its end */
 	bool heard;	   /* at least a byte of the answer */
+	bool told;	   /* on_head was called */
 	int sink_error;
 };
 
@@ -305,6 +306,15 @@ static ssize_t pull(struct http_client *c)
 	return n < 0 ? -errno : n;
 }
 
+/* Once, when the head is whole. Return: what on_head says. */
+static int tell_head(struct exchange *x)
+{
+	if (x->told || !x->call->on_head || x->parser.state == RESPONSE_HEAD)
+		return 0;
+	x->told = true;
+	return x->call->on_head(x->call->data, x->parser.status);
+}
+
 /* Reads the answer; bytes past its end go to @early. */
 static int take_answer(struct exchange *x, struct buf *early, struct err *e)
 {
@@ -324,6 +334,8 @@ static int take_answer(struct exchange *x, struct buf *early, struct err *e)
 			if (x->sink_error)
 				return err_set(e, ERR_INTERNAL, -x->sink_error,
 					       "the answer of %s is too large", x->c->host);
+			if (r == 0)
+				r = tell_head(x);
 			if (r)
 				return r;
 			at += used;
@@ -341,7 +353,8 @@ void http_resp_done(struct http_resp *r)
 {
 	buf_done(&r->body);
 	free(r->content_type);
-	r->content_type = NULL;
+	free(r->api_version);
+	r->content_type = r->api_version = NULL;
 }
 
 static int attempt(struct exchange *x, struct buf *early, struct err *e)
@@ -350,7 +363,7 @@ static int attempt(struct exchange *x, struct buf *early, struct err *e)
 
 	if (r < 0)
 		return r;
-	x->cut = x->heard = false;
+	x->cut = x->heard = x->told = false;
 	response_init(&x->parser, streq(x->call->method, "HEAD"), sink, x);
 	r = push_request(x, e);
 	if (r >= 0)
@@ -358,6 +371,7 @@ static int attempt(struct exchange *x, struct buf *early, struct err *e)
 	if (r == 0) {
 		x->ret->status = x->parser.status;
 		x->ret->content_type = TAKE_PTR(x->parser.content_type);
+		x->ret->api_version = TAKE_PTR(x->parser.api_version);
 		x->c->used = true;
 	}
 	if (r != 0 || (x->parser.status == 101 && !x->upgrade) ||

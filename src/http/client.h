@@ -25,6 +25,7 @@ struct http_resp {
 	unsigned status;
 	struct buf body; /* when not streamed */
 	char *content_type;
+	char *api_version; /* the header Api-Version, or NULL */
 };
 void http_resp_done(struct http_resp *r);
 struct http_call {
@@ -38,10 +39,12 @@ struct http_call {
 	/* a streamed response (status < 300): pieces as they come; non-zero ends the call with that
 	 * value */
 	int (*on_data)(void *data, const void *piece, size_t len);
+	/* the head is there, the body not yet (a wait answers so); non-zero ends the call likewise */
+	int (*on_head)(void *data, unsigned status);
 	void *data;
 };
-/* @ret is always valid for http_resp_done(). Return: 0, whatever the status; what on_data or
- * read_body returned to end the call; or an error. */
+/* @ret is always valid for http_resp_done(). Return: 0, whatever the status; what on_data,
+ * on_head or read_body returned to end the call; or an error. */
 int http_client_call(struct http_client *c, const struct http_call *call, struct http_resp *ret,
 		     struct err *e) MUST_CHECK;
 /* Upgrade: tcp. On 101 @ret_fd is the raw socket (the caller's; the client reconnects for its next

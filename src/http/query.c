@@ -103,12 +103,22 @@ int query_parse(const char *raw, struct query **ret, struct err *e)
 	return 0;
 }
 
-const char *query_get(const struct query *q, const char *key)
+const char *query_next(const struct query *q, const char *key, size_t *pos)
 {
-	for (size_t i = 0; q && i < q->n; i++)
+	while (q && *pos < q->n) {
+		size_t i = (*pos)++;
+
 		if (streq(q->pairs[i].key, key))
 			return q->pairs[i].value;
+	}
 	return NULL;
+}
+
+const char *query_get(const struct query *q, const char *key)
+{
+	size_t pos = 0;
+
+	return query_next(q, key, &pos);
 }
 
 size_t query_len(const struct query *q)
@@ -126,7 +136,7 @@ int target_parse(const char *target, char **ret_path, struct query **ret_query, 
 	if (!strncasecmp(p, "http://", 7)) /* absolute form, as through a proxy */
 		p += 7 + strcspn(p + 7, "/?");
 	len = strcspn(p, "?");
-	path = malloc(len + 2);
+	path = calloc(1, len + 2);
 	if (!path)
 		return err_nomem(e);
 	r = unescape(p, len, false, path, e);

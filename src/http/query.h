@@ -19,6 +19,8 @@ DEFINE_AUTO(struct query, query_free);
 int query_parse(const char *raw /* without '?'; NULL: none */, struct query **ret,
 		struct err *e) MUST_CHECK;
 const char *query_get(const struct query *q, const char *key); /* NULL if absent; first wins */
+/* every value of a key given more than once: start with *pos = 0; NULL at the end */
+const char *query_next(const struct query *q, const char *key, size_t *pos);
 size_t query_len(const struct query *q);
 
 /* "/path?query" or "http://host/path?query" -> decoded path (malloc'ed) and query */

@@ -40,6 +40,11 @@ const char *http_query(const struct http_req *r, const char *key)
 	return query_get(r->query, key);
 }
 
+const char *http_query_next(const struct http_req *r, const char *key, size_t *pos)
+{
+	return query_next(r->query, key, pos);
+}
+
 bool http_query_bool(const struct http_req *r, const char *key, bool absent)
 {
 	static const char *const no[] = {"", "0", "no", "false", "none"};

@@ -19,7 +19,8 @@ void response_done(struct response *p)
 {
 	buf_done(&p->line);
 	free(p->content_type);
-	p->content_type = NULL;
+	free(p->api_version);
+	p->content_type = p->api_version = NULL;
 }
 
 static int bad(struct err *e, const char *what)
@@ -91,6 +92,9 @@ static int header_line(struct response *p, char *line, struct err *e)
 				(p->keep_alive && !has_token(value, "close"));
 	} else if (!strcasecmp(line, "Content-Type")) {
 		if (str_set(&p->content_type, value) < 0)
+			return err_nomem(e);
+	} else if (!strcasecmp(line, "Api-Version")) {
+		if (str_set(&p->api_version, value) < 0)
 			return err_nomem(e);
 	}
 	return 0;

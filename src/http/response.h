@@ -33,6 +33,7 @@ struct response {
 	bool until_close;
 	uint64_t left; /* of the body or chunk */
 	char *content_type;
+	char *api_version; /* the header of Docker's engines, or NULL */
 	struct buf line;  /* an unfinished line */
 	size_t head_seen; /* bytes of header and trailer lines */
 	bool have_length, chunked;

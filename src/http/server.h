@@ -50,6 +50,8 @@ const char *http_path(const struct http_req *r); /* decoded, without the query *
 const char *http_query(const struct http_req *r,
 		       const char *key); /* decoded as Go does, NULL if absent; first wins. A
 					  * broken query is answered (400) before the handler */
+/* every value of a key given more than once: start with *pos = 0; NULL at the end */
+const char *http_query_next(const struct http_req *r, const char *key, size_t *pos);
 bool http_query_bool(const struct http_req *r, const char *key,
 		     bool absent); /* Docker's: "", 0, no, false, none are false */
 const char *http_header(const struct http_req *r, const char *name);

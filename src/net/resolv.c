@@ -63,7 +63,7 @@ static int read_host(struct resolv *out)
 {
 	int r = read_file("/etc/resolv.conf", out);
 
-	if (r < 0 || strv_len(out->servers) != 1 || !streq(out->servers[0], RESOLV_STUB) ||
+	if (r < 0 || !out->servers || out->servers[1] || !streq(out->servers[0], RESOLV_STUB) ||
 	    !fs_exists(RESOLV_REAL))
 		return r;
 	resolv_done(out);
@@ -82,7 +82,7 @@ int resolv_host_servers(char ***ret)
 
 static void line(struct buf *out, const char *word, char *const *list)
 {
-	if (!strv_len(list) || streq(list[0], "."))
+	if (!list || !*list || streq(*list, "."))
 		return;
 	(void)buf_puts(out, word);
 	for (; *list; list++)

@@ -125,12 +125,16 @@ static struct nlmsghdr *route_msg(struct rtnl *nl, uint16_t type, uint16_t flags
 	struct rtmsg *rt = mnl_nlmsg_put_extra_header(nh, sizeof(*rt));
 
 	rt->rtm_family = AF_INET;
-	if (!(flags & NLM_F_DUMP)) {
-		rt->rtm_table = RT_TABLE_MAIN;
-		rt->rtm_protocol = RTPROT_STATIC;
-		rt->rtm_scope = type == RTM_DELROUTE ? RT_SCOPE_NOWHERE : RT_SCOPE_UNIVERSE;
-		rt->rtm_type = type == RTM_DELROUTE ? 0 : RTN_UNICAST;
+	if ((flags & NLM_F_DUMP) == NLM_F_DUMP) /* its bits are REPLACE and EXCL elsewhere */
+		return nh;
+	rt->rtm_table = RT_TABLE_MAIN;
+	if (type == RTM_DELROUTE) { /* whoever made it: the rest of the zeros mean any */
+		rt->rtm_scope = RT_SCOPE_NOWHERE;
+		return nh;
 	}
+	rt->rtm_protocol = RTPROT_STATIC;
+	rt->rtm_scope = RT_SCOPE_UNIVERSE; /* of what lies behind a gateway */
+	rt->rtm_type = RTN_UNICAST;
 	return nh;
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * diag.h - who holds a port (sock_diag(7)), flushing conntrack entries (ctnetlink), host watching
+ * diag.h - conntrack entries deleted by address and port (ctnetlink), the host's links watched
  */
 #pragma once
 

@@ -4,6 +4,9 @@
 #include "netlink/msg.h"
 
 #include <string.h>
+#include <sys/socket.h>
+
+#define DUMP_TRIES 4 /* of a dump during which something changed */
 
 int nlsock_open(struct nlsock *s, int bus)
 {
@@ -100,6 +103,8 @@ static int one_answer(struct nlsock *s, const struct nlmsghdr *nh, mnl_cb_t cb, 
 
 	if (nh->nlmsg_seq != s->seq)
 		return 1; /* of an earlier, given-up request */
+	if (nh->nlmsg_flags & NLM_F_DUMP_INTR)
+		s->torn = true;
 	switch (nh->nlmsg_type) {
 	case NLMSG_NOOP:
 		return 1;
@@ -123,26 +128,42 @@ static int one_answer(struct nlsock *s, const struct nlmsghdr *nh, mnl_cb_t cb, 
 	return 1;
 }
 
-int nlsock_call(struct nlsock *s, struct nlmsghdr *nh, mnl_cb_t cb, void *data)
+/* The next datagram of the kernel's. Whoever has CAP_NET_ADMIN in this namespace, a container's
+ * process for one, can send to our port: such messages are passed over. */
+static ssize_t receive(struct nlsock *s)
 {
-	int failed = 0;
-
-	if (s->full)
-		return -EMSGSIZE;
-	/* NLM_F_EXCL of a new object shares its bit with half of NLM_F_DUMP */
-	if ((nh->nlmsg_flags & NLM_F_DUMP) != NLM_F_DUMP)
-		nh->nlmsg_flags |= NLM_F_ACK;
-	if (mnl_socket_sendto(s->sock, nh, nh->nlmsg_len) < 0)
-		return -errno;
 	for (;;) {
-		ssize_t n = mnl_socket_recvfrom(s->sock, s->in, sizeof(s->in));
-		const struct nlmsghdr *a = (const struct nlmsghdr *)s->in;
-		int len = (int)n, r = 1;
+		struct sockaddr_nl from = {0};
+		struct iovec iov = {.iov_base = s->in, .iov_len = sizeof(s->in)};
+		struct msghdr mh = {.msg_name = &from,
+				    .msg_namelen = sizeof(from),
+				    .msg_iov = &iov,
+				    .msg_iovlen = 1};
+		ssize_t n = recvmsg(mnl_socket_get_fd(s->sock), &mh, 0);
 
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0)
 			return -errno;
+		if (mh.msg_namelen != sizeof(from) || from.nl_pid != 0)
+			continue;
+		return mh.msg_flags & MSG_TRUNC ? -ENOBUFS : n;
+	}
+}
+
+static int transact(struct nlsock *s, struct nlmsghdr *nh, mnl_cb_t cb, void *data)
+{
+	int failed = 0;
+
+	if (mnl_socket_sendto(s->sock, nh, nh->nlmsg_len) < 0)
+		return -errno;
+	for (;;) {
+		const struct nlmsghdr *a = (const struct nlmsghdr *)s->in;
+		ssize_t n = receive(s);
+		int len = (int)n, r = 1;
+
+		if (n < 0)
+			return (int)n;
 		for (; mnl_nlmsg_ok(a, len); a = mnl_nlmsg_next(a, &len)) {
 			/* a callback's refusal is kept, the rest of the dump drained */
 			r = one_answer(s, a, failed ? NULL : cb, data);
@@ -153,5 +174,24 @@ int nlsock_call(struct nlsock *s, struct nlmsghdr *nh, mnl_cb_t cb, void *data)
 			if (r <= 0)
 				return r < 0 ? r : failed;
 		}
+	}
+}
+
+int nlsock_call(struct nlsock *s, struct nlmsghdr *nh, mnl_cb_t cb, void *data)
+{
+	if (s->full)
+		return -EMSGSIZE;
+	/* NLM_F_EXCL of a new object shares its bit with half of NLM_F_DUMP */
+	if ((nh->nlmsg_flags & NLM_F_DUMP) != NLM_F_DUMP)
+		nh->nlmsg_flags |= NLM_F_ACK;
+	for (int tries = 0;; tries++) {
+		int r;
+
+		s->torn = false;
+		r = transact(s, nh, cb, data);
+		/* where things never stand still, the last look has to do */
+		if (r < 0 || !s->torn || tries == DUMP_TRIES)
+			return r;
+		nh->nlmsg_seq = ++s->seq;
 	}
 }

@@ -22,6 +22,7 @@ struct nlsock {
 	struct mnl_socket *sock;
 	uint32_t seq, port;
 	bool full;
+	bool torn;     /* something changed during the dump: it may lack entries */
 	char ext[256]; /* the kernel's explanation of the last failure */
 	char out[NLSOCK_SEND_BYTES];
 	char in[NLSOCK_RECV_BYTES];
@@ -35,6 +36,6 @@ void nlsock_u32(struct nlsock *s, struct nlmsghdr *nh, uint16_t type, uint32_t v
 void nlsock_u8(struct nlsock *s, struct nlmsghdr *nh, uint16_t type, uint8_t value);
 void nlsock_str(struct nlsock *s, struct nlmsghdr *nh, uint16_t type, const char *value);
 struct nlattr *nlsock_nest(struct nlsock *s, struct nlmsghdr *nh, uint16_t type);
-/* sends what was built and waits for the ack or the dump's end. @cb sees each answer (may be NULL)
- */
+/* sends what was built and waits for the ack or the dump's end. @cb sees each answer (may be NULL);
+ * a dump during which something changed is asked for again: @cb then sees entries once more */
 int nlsock_call(struct nlsock *s, struct nlmsghdr *nh, mnl_cb_t cb, void *data) MUST_CHECK;

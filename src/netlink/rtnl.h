@@ -5,7 +5,8 @@
  * A struct rtnl is one NETLINK_ROUTE socket bound to the network namespace it was opened in, with
  * extended acks. Calls block for the kernel's answer (0.1 to 0.5 ms). Not thread-safe: one socket,
  * one thread; a job that removes links opens its own. Failures return -errno and, where @e is
- * given, "<verb> <name>: <strerror> (<kernel's ext-ack text>)". Addresses in HOST order.
+ * given, "<verb> <name>: <strerror> (<kernel's ext-ack text>)". Addresses in HOST order. A walk
+ * (*_each) during which something changes may see entries twice.
  * Sources: rtnetlink(7), linux/if_link.h, Documentation/netlink/.
  */
 #pragma once
@@ -56,7 +57,8 @@ struct rtnl_veth {
 	int mtu;	/* 0 default */
 	uint32_t group;
 };
-/* one message: host end up and enslaved. @ret_ifindex: host end */
+/* one message: host end up and enslaved, the peer down until it has its address
+ * (rtnl_endpoint_setup). @ret_ifindex: host end */
 int rtnl_veth_add(struct rtnl *nl, const struct rtnl_veth *v, int *ret_ifindex,
 		  struct err *e) MUST_CHECK;
 int rtnl_port_flags(struct rtnl *nl, int ifindex, bool hairpin, bool isolated,
@@ -85,8 +87,9 @@ int rtnl_route_default_del(struct rtnl *nl, struct err *e) MUST_CHECK; /* none: 
 typedef int (*rtnl_route_fn)(struct cidr4 dst, int oif, uint32_t table, void *data);
 int rtnl_route_each(struct rtnl *nl, rtnl_route_fn fn, void *data) MUST_CHECK;
 
-/* Inside a container's namespace, for one interface that was just born there: one batch of
- * lo up (if @lo), MTU, MAC, address, up, default route (gateway 0: none). */
+/* Inside a container's namespace, for one interface that was just born there with its MAC and MTU:
+ * lo up (if @lo), address, up, default route (gateway 0: none). The address comes first, so that
+ * what the kernel announces when the link comes up (arp_notify) is complete. */
 struct rtnl_endpoint_setup {
 	const char *ifname;
 	struct cidr4 addr;

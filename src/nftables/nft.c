@@ -19,9 +19,10 @@
 #include "base/str.h"
 #include "nftables/internal.h"
 
-#define TEXT_MAX	  (64u << 20)
-#define CALLS_PER_CONTEXT 500 /* libnftables keeps some memory a call: start afresh now and then   \
-			       */
+#define TEXT_MAX (64u << 20)
+#define CALLS_PER_CONTEXT                                                                          \
+	500 /* libnftables keeps some memory a call: start afresh now and then                     \
+	     */
 
 extern const char ruleset_text[]; /* data/ruleset.nft, embedded at build time */
 
@@ -45,9 +46,12 @@ int nft_context(struct nft *n, struct err *e)
 		nft_ctx_free(n->ctx);
 	n->calls = 0;
 	n->ctx = nft_ctx_new(NFT_CTX_DEFAULT);
-	if (!n->ctx || nft_ctx_buffer_error(n->ctx) || nft_ctx_buffer_output(n->ctx))
-		return err_nomem(e);
-	return 0;
+	if (n->ctx && !nft_ctx_buffer_error(n->ctx) && !nft_ctx_buffer_output(n->ctx))
+		return 0;
+	if (n->ctx) /* without the buffers its words would go to our standard error */
+		nft_ctx_free(n->ctx);
+	n->ctx = NULL;
+	return err_nomem(e);
 }
 
 int nft_run(struct nft *n, const char *text, struct err *e)
@@ -175,19 +179,21 @@ static void element_line(struct buf *out, bool del, const char *key)
 }
 
 /* The text of what really changes: what is there already, or gone already, is left out. */
-static void tx_text(const struct nft_tx *tx, struct buf *out)
+static int tx_text(const struct nft_tx *tx, struct buf *out)
 {
-	for (size_t i = 0; i < tx->n; i++) {
-		const struct change *c = &tx->list[i];
-		bool there = map_get(tx->nft->mirror, c->key) != NULL;
+	auto_(map_free) struct map *latest = NULL; /* change of each element so far */
+	int r = map_new(&latest);
 
-		/* an earlier line of this transaction may have changed it */
-		for (size_t k = 0; k < i; k++)
-			if (!strcmp(tx->list[k].key, c->key))
-				there = !tx->list[k].del;
+	for (size_t i = 0; r >= 0 && i < tx->n; i++) {
+		struct change *c = &tx->list[i];
+		const struct change *before = map_get(latest, c->key);
+		bool there = before ? !before->del : map_get(tx->nft->mirror, c->key) != NULL;
+
 		if (there == c->del)
 			element_line(out, c->del, c->key);
+		r = map_put(latest, c->key, c);
 	}
+	return r < 0 ? r : buf_err(out);
 }
 
 static int mirror_take(struct nft_tx *tx, struct err *e)
@@ -211,8 +217,7 @@ int nft_apply(struct nft_tx *tx, struct err *e)
 
 	if (r < 0)
 		return err_nomem(e);
-	tx_text(tx, &text);
-	if (buf_err(&text))
+	if (tx_text(tx, &text) < 0)
 		return err_nomem(e);
 	r = text.len ? nft_run(tx->nft, buf_str(&text), &first) : 0;
 	if (r == -ENOENT && nft_repair(tx->nft, NULL) >= 0) /* somebody took the table away */
@@ -303,12 +308,12 @@ int nft_delete(struct nft *n)
 	return 0;
 }
 
-int nft_dns_redirect(uint16_t port, struct err *e)
+/* @before: what precedes the table. A struct nft of its own: it lives in this namespace alone. */
+static int dns_table(const char *before, uint16_t port, struct err *e)
 {
 	struct nft here = {0};
 	auto_free char *text =
-		str_printf("table ip atoll_dns\ndelete table ip atoll_dns\n"
-			   "table ip atoll_dns {\n"
+		str_printf("%stable ip atoll_dns {\n"
 			   " chain out {\n"
 			   "  type filter hook output priority -300; policy accept;\n"
 			   "  ip daddr 127.0.0.11 udp dport 53 udp dport set %u\n"
@@ -316,10 +321,19 @@ int nft_dns_redirect(uint16_t port, struct err *e)
 			   "  ip saddr 127.0.0.11 udp sport %u udp sport set 53\n"
 			   "  ip saddr 127.0.0.11 tcp sport %u tcp sport set 53\n"
 			   " }\n}\n",
-			   port, port, port, port);
+			   before, port, port, port, port);
 	int r = text ? nft_run(&here, text, e) : err_nomem(e);
 
 	if (here.ctx)
 		nft_ctx_free(here.ctx);
 	return r;
+}
+
+int nft_dns_redirect(uint16_t port, struct err *e)
+{
+	/* deleting a table, even one that is not there yet, makes the close of the socket wait for
+	 * the kernel to have freed it (5 ms): only where there is one */
+	if (dns_table("create table ip atoll_dns\n", port, NULL) >= 0)
+		return 0;
+	return dns_table("table ip atoll_dns\ndelete table ip atoll_dns\n", port, e);
 }

@@ -79,7 +79,7 @@ static int dump(uint8_t type, unsigned *ret)
 
 int nft_verify(struct nft *n, bool *ret_intact)
 {
-	unsigned chains, rules;
+	unsigned chains = 0, rules = 0;
 	int r = dump(NFT_MSG_GETCHAIN, &chains);
 
 	(void)n;

@@ -113,7 +113,9 @@ int storage_mount(struct storage *s, const char *id, char *const *layers, struct
 	int r = layer_paths(s, layers, &lower, e);
 
 	if (r >= 0)
-		r = make_upper(upper, lower[strv_len(lower) - 1], e);
+		r = lower ? make_upper(upper, lower[strv_len(lower) - 1], e)
+			  : err_set(e, ERR_INTERNAL, EINVAL,
+				    "the image of container %s has no layer", id);
 	if (r >= 0)
 		r = overlay_mount(&(struct overlay){lower, upper, work, merged}, e);
 	return r;

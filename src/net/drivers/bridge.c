@@ -316,17 +316,39 @@ static bool nf_call(void)
 	       buf_str(&b)[0] == '1';
 }
 
+/* @family: 4 or 6 */
+static int bridge_sysctl(const struct network *nw, int family, const char *name, const char *value)
+{
+	auto_free char *key = str_printf("net/ipv%d/conf/%s/%s", family, nw->bridge, name);
+
+	return key ? netns_sysctl(key, value) : -ENOMEM;
+}
+
+static void bridge_sysctls(const struct network *nw)
+{
+	int r = bridge_sysctl(nw, 4, "route_localnet", "1");
+
+	if (r < 0)
+		log_warn("published ports are not reachable from this host itself bridge=%s "
+			 "error=%s",
+			 nw->bridge, strerror(-r));
+	/* else a container could make itself the host's IPv6 router */
+	r = bridge_sysctl(nw, 6, "accept_ra", "0");
+	if (r < 0 && r != -ENOENT)
+		log_warn("router advertisements from containers are not refused bridge=%s error=%s",
+			 nw->bridge, strerror(-r));
+}
+
 static int bridge_create(struct net *n, struct network *nw, struct err *e)
 {
 	auto_(nft_tx_free) struct nft_tx *own = NULL;
 	struct cidr4 addr = {nw->gateway, nw->subnet.len};
-	auto_free char *key = str_printf("net/ipv4/conf/%s/route_localnet", nw->bridge);
 	struct nft_tx *tx = n->booting;
 	int r;
 
 	if (!tx)
 		tx = own = nft_tx_new(n->nft);
-	if (!tx || !key)
+	if (!tx)
 		return err_nomem(e);
 	/* the firewall first: no packet passes a bridge it does not know */
 	elements(tx, nw, false);
@@ -335,10 +357,8 @@ static int bridge_create(struct net *n, struct network *nw, struct err *e)
 		r = bridge_link(n, nw, e);
 	if (r >= 0)
 		r = rtnl_addr_add(n->rtnl, nw->ifindex, addr, e);
-	if (r >= 0 && netns_sysctl(key, "1") < 0)
-		log_warn(
-			"published ports are not reachable from this host itself: %s cannot be set",
-			key);
+	if (r >= 0)
+		bridge_sysctls(nw);
 	nw->hairpin = nf_call();
 	if (r < 0 && !n->booting)
 		bridge_destroy(n, nw);

@@ -1,0 +1,387 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* container_list.c - GET /containers/json: the list, its filters, the texts of ps */
+
+#include <regex.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "api/internal.h"
+#include "base/clock.h"
+#include "base/ip.h"
+#include "base/limits.h"
+#include "base/str.h"
+#include "image/image.h"
+
+/* "3 minutes": Docker's words for a duration (docker/go-units HumanDuration) */
+static void human(struct buf *out, int64_t ns)
+{
+	int64_t s = ns / NS_PER_S, m = s / 60, h = (m + 30) / 60;
+
+	if (s < 1)
+		(void)buf_puts(out, "Less than a second");
+	else if (s == 1)
+		(void)buf_puts(out, "1 second");
+	else if (s < 60)
+		(void)buf_printf(out, "%lld seconds", (long long)s);
+	else if (m == 1)
+		(void)buf_puts(out, "About a minute");
+	else if (m < 60)
+		(void)buf_printf(out, "%lld minutes", (long long)m);
+	else if (h == 1)
+		(void)buf_puts(out, "About an hour");
+	else if (h < 48)
+		(void)buf_printf(out, "%lld hours", (long long)h);
+	else if (h < 24 * 7 * 2)
+		(void)buf_printf(out, "%lld days", (long long)h / 24);
+	else if (h < 24 * 30 * 2)
+		(void)buf_printf(out, "%lld weeks", (long long)h / 24 / 7);
+	else if (h < 24 * 365 * 2)
+		(void)buf_printf(out, "%lld months", (long long)h / 24 / 30);
+	else
+		(void)buf_printf(out, "%lld years", (long long)h / 24 / 365);
+}
+
+static void status_text(const struct container *k, struct buf *out)
+{
+	const struct container_state *st = container_state(k);
+	int64_t now = clock_real_ns();
+
+	switch (st->status) {
+	case CONTAINER_CREATED:
+		(void)buf_puts(out, "Created");
+		return;
+	case CONTAINER_RUNNING:
+		(void)buf_puts(out, "Up ");
+		human(out, now - st->started_ns);
+		return;
+	case CONTAINER_REMOVING:
+		(void)buf_puts(out, "Removal In Progress");
+		return;
+	case CONTAINER_DEAD:
+		(void)buf_puts(out, "Dead");
+		return;
+	case CONTAINER_RESTARTING:
+	case CONTAINER_EXITED:
+		(void)buf_printf(out, "%s (%d) ",
+				 st->status == CONTAINER_EXITED ? "Exited" : "Restarting",
+				 st->exit_code);
+		human(out, now - st->finished_ns);
+		(void)buf_puts(out, " ago");
+		return;
+	}
+}
+
+/* ---- ports ---- */
+
+static void port_json(struct jsonw *w, const char *ip, uint16_t port, uint16_t host, uint8_t proto)
+{
+	jsonw_object(w, NULL);
+	if (ip)
+		jsonw_str(w, "IP", ip);
+	jsonw_i64(w, "PrivatePort", port);
+	if (host)
+		jsonw_i64(w, "PublicPort", host);
+	jsonw_str(w, "Type", proto_name(proto));
+	jsonw_end_object(w);
+}
+
+static void ports_json(struct jsonw *w, const struct container *k, struct sandbox *sb)
+{
+	json_t *exposed = json_get(container_config(k), "ExposedPorts"), *unused;
+	const struct net_port *v = NULL;
+	size_t n = sb ? sandbox_ports(sb, &v) : 0;
+	const char *name;
+	char ip[IP4_STR];
+
+	jsonw_array(w, "Ports");
+	for (size_t i = 0; i < n; i++)
+		port_json(w, ip4_str(v[i].host_ip, ip), v[i].port, v[i].host_port, v[i].proto);
+	json_object_foreach(sb ? exposed : NULL, name, unused)
+	{
+		uint16_t port, end;
+		uint8_t proto;
+		bool published = false;
+
+		(void)unused;
+		if (port_parse(name, &proto, &port, &end, NULL) < 0)
+			continue;
+		for (size_t i = 0; i < n; i++)
+			published = published || (v[i].port == port && v[i].proto == proto);
+		if (!published)
+			port_json(w, NULL, port, 0, proto);
+	}
+	jsonw_end_array(w);
+}
+
+/* ---- one row ---- */
+
+static void networks_json(struct jsonw *w, struct container *k, const struct api_call *c)
+{
+	struct net *net = engine_net(c->en);
+	struct endpoint *ep = NULL;
+
+	jsonw_object(w, "NetworkSettings");
+	jsonw_object(w, "Networks");
+	while ((ep = net_container_endpoint_next(net, container_id(k), ep)))
+		endpoint_settings_json(w, network_name(endpoint_network(ep)), ep, c);
+	jsonw_end_object(w);
+	jsonw_end_object(w);
+}
+
+/* The name it was created with, or the id where that name means another image now. */
+static void image_name(struct jsonw *w, const struct container *k, const struct api_call *c)
+{
+	const char *name = json_string_value(json_get(container_config(k), "Image"));
+	struct image *i;
+
+	if (str_empty(name) || image_find(engine_images(c->en), name, &i, NULL) < 0 ||
+	    !streq(image_id(i), container_image_id(k)))
+		jsonw_str(w, "Image", container_image_id(k));
+	else
+		jsonw_str(w, "Image", name);
+	jsonw_str(w, "ImageID", container_image_id(k));
+}
+
+void container_summary_json(struct jsonw *w, struct container *k, const struct api_call *c)
+{
+	auto_buf struct buf command = BUF_INIT(LIMIT_JSON_BODY), status = BUF_INIT(256);
+	json_t *labels = json_get(container_config(k), "Labels");
+	auto_json json_t *mounts = container_mounts(k);
+
+	container_command(k, &command);
+	status_text(k, &status);
+	jsonw_object(w, NULL);
+	jsonw_str(w, "Id", container_id(k));
+	jsonw_array(w, "Names");
+	jsonw_strf(w, NULL, "/%s", container_name(k));
+	jsonw_end_array(w);
+	image_name(w, k, c);
+	jsonw_str(w, "Command", buf_str(&command));
+	jsonw_i64(w, "Created", container_created_ns(k) / NS_PER_S);
+	ports_json(w, k, net_sandbox_find(engine_net(c->en), container_id(k)));
+	if (labels)
+		jsonw_json(w, "Labels", labels);
+	else
+		jsonw_raw(w, "Labels", "{}");
+	jsonw_str(w, "State", container_status_name(container_state(k)->status));
+	jsonw_str(w, "Status", buf_str(&status));
+	jsonw_object(w, "HostConfig");
+	jsonw_str(w, "NetworkMode", container_network_mode(k));
+	jsonw_end_object(w);
+	networks_json(w, k, c);
+	jsonw_json(w, "Mounts", mounts);
+	jsonw_end_object(w);
+}
+
+/* ---- filters ---- */
+
+struct query {
+	const struct api_call *c;
+	struct filters *f;
+	int64_t before_ns, since_ns; /* of the containers named; 0 none */
+	bool all;
+};
+
+/* as Docker: a regular expression on the name with and without its slash */
+static bool name_fits(const struct filters *f, const struct container *k)
+{
+	char *const *v = filters_get(f, "name");
+	auto_free char *slashed = str_printf("/%s", container_name(k));
+	bool fits = !v;
+
+	for (; !fits && v && *v && slashed; v++) {
+		regex_t re;
+
+		if (regcomp(&re, *v, REG_EXTENDED | REG_NOSUB))
+			continue;
+		fits = regexec(&re, container_name(k), 0, NULL, 0) == 0 ||
+		       regexec(&re, slashed, 0, NULL, 0) == 0;
+		regfree(&re);
+	}
+	return fits;
+}
+
+static bool status_fits(const struct query *q, const struct container *k)
+{
+	const struct container_state *st = container_state(k);
+	char *const *codes = filters_get(q->f, "exited");
+	char text[12];
+
+	if (filters_get(q->f, "status"))
+		return filters_exact(q->f, "status", container_status_name(st->status));
+	if (codes) {
+		(void)snprintf(text, sizeof(text), "%d", st->exit_code);
+		return st->status == CONTAINER_EXITED && filters_exact(q->f, "exited", text);
+	}
+	return q->all || st->status == CONTAINER_RUNNING || st->status == CONTAINER_RESTARTING;
+}
+
+static bool network_fits(const struct query *q, const struct container *k)
+{
+	struct endpoint *ep = NULL;
+
+	if (!filters_get(q->f, "network"))
+		return true;
+	while ((ep = net_container_endpoint_next(engine_net(q->c->en), container_id(k), ep))) {
+		struct network *nw = endpoint_network(ep);
+
+		if (filters_exact(q->f, "network", network_name(nw)) ||
+		    filters_prefix(q->f, "network", network_id(nw)))
+			return true;
+	}
+	return false;
+}
+
+static bool volume_fits(const struct query *q, struct container *k)
+{
+	auto_json json_t *mounts = NULL;
+	json_t *m;
+	size_t i;
+
+	if (!filters_get(q->f, "volume"))
+		return true;
+	mounts = container_mounts(k);
+	json_array_foreach(mounts, i, m)
+	{
+		const char *name = json_string_value(json_get(m, "Name"));
+		const char *dest = json_string_value(json_get(m, "Destination"));
+
+		if ((name && filters_exact(q->f, "volume", name)) ||
+		    (dest && filters_exact(q->f, "volume", dest)))
+			return true;
+	}
+	return false;
+}
+
+static bool ancestor_fits(const struct query *q, const struct container *k)
+{
+	char *const *v = filters_get(q->f, "ancestor");
+	struct image *i;
+
+	for (; v && *v; v++)
+		if (image_find(engine_images(q->c->en), *v, &i, NULL) >= 0 &&
+		    streq(image_id(i), container_image_id(k)))
+			return true;
+	return !filters_get(q->f, "ancestor");
+}
+
+static bool has_port(const char *text, uint16_t port, uint8_t proto)
+{
+	uint16_t first, last;
+	uint8_t p;
+
+	return port_parse(text, &p, &first, &last, NULL) >= 0 && p == proto && port >= first &&
+	       port <= last;
+}
+
+static bool port_fits(const struct query *q, const struct container *k, const char *key)
+{
+	struct sandbox *sb = net_sandbox_find(engine_net(q->c->en), container_id(k));
+	json_t *exposed = json_get(container_config(k), "ExposedPorts"), *unused;
+	char *const *v = filters_get(q->f, key);
+	const struct net_port *ports = NULL;
+	size_t n = sb ? sandbox_ports(sb, &ports) : 0;
+	const char *name;
+
+	for (char *const *s = v; s && *s; s++) {
+		for (size_t i = 0; i < n; i++) {
+			uint16_t port = streq(key, "publish") ? ports[i].host_port : ports[i].port;
+
+			if (has_port(*s, port, ports[i].proto))
+				return true;
+		}
+		json_object_foreach(streq(key, "expose") ? exposed : NULL, name, unused)
+		{
+			uint16_t port, end;
+			uint8_t proto;
+
+			(void)unused;
+			if (port_parse(name, &proto, &port, &end, NULL) >= 0 &&
+			    has_port(*s, port, proto))
+				return true;
+		}
+	}
+	return !v;
+}
+
+static bool fits(const struct query *q, struct container *k)
+{
+	int64_t ns = container_created_ns(k);
+
+	return status_fits(q, k) && (!q->before_ns || ns < q->before_ns) &&
+	       (!q->since_ns || ns > q->since_ns) && filters_prefix(q->f, "id", container_id(k)) &&
+	       name_fits(q->f, k) &&
+	       filters_labels(q->f, "label", json_get(container_config(k), "Labels")) &&
+	       filters_exact(q->f, "health", "none") && filters_exact(q->f, "is-task", "false") &&
+	       network_fits(q, k) && volume_fits(q, k) && ancestor_fits(q, k) &&
+	       port_fits(q, k, "publish") && port_fits(q, k, "expose");
+}
+
+static int named_time(const struct query *q, const char *key, int64_t *ret, struct err *e)
+{
+	char *const *v = filters_get(q->f, key);
+	struct container *k;
+	int r = 0;
+
+	for (; r >= 0 && v && *v; v++) {
+		r = engine_find(q->c->en, *v, &k, e);
+		if (r >= 0)
+			*ret = container_created_ns(k);
+	}
+	return r;
+}
+
+static int statuses_ok(const struct filters *f, struct err *e)
+{
+	char *const *v = filters_get(f, "status");
+
+	for (; v && *v; v++) {
+		bool known = streq(*v, "paused");
+
+		for (enum container_status s = CONTAINER_CREATED; s <= CONTAINER_DEAD; s++)
+			known = known || streq(*v, container_status_name(s));
+		if (!known)
+			return err_invalid(e, "invalid filter 'status=%s'", *v);
+	}
+	return 0;
+}
+
+void containers_list(struct api_call *c)
+{
+	static const char *const allowed[] = {"ancestor", "before", "expose",	 "exited",
+					      "health",	  "id",	    "isolation", "is-task",
+					      "label",	  "name",   "network",	 "publish",
+					      "since",	  "status", "volume",	 NULL};
+	auto_buf struct buf out = BUF_INIT(LIMIT_JSON_REPLY);
+	auto_(filters_free) struct filters *f = NULL;
+	struct jsonw w = JSONW_INIT(&out);
+	struct container *k = NULL;
+	struct query q = {.c = c};
+	int64_t limit = 0;
+	struct err e = {0};
+	int r = api_filters(c, allowed, &f, &e);
+
+	q.f = f;
+	if (r >= 0)
+		r = statuses_ok(f, &e);
+	if (r >= 0)
+		r = api_query_i64(c, "limit", 0, &limit, &e);
+	if (r >= 0)
+		r = named_time(&q, "before", &q.before_ns, &e);
+	if (r >= 0)
+		r = named_time(&q, "since", &q.since_ns, &e);
+	if (r < 0) {
+		api_error(c, &e);
+		return;
+	}
+	q.all = api_query_bool(c, "all", false) || limit > 0 || q.before_ns || q.since_ns;
+	jsonw_array(&w, NULL);
+	for (int64_t n = 0; (limit <= 0 || n < limit) && (k = engine_container_next(c->en, k));) {
+		if (!fits(&q, k))
+			continue;
+		container_summary_json(&w, k, c);
+		n++;
+	}
+	jsonw_end_array(&w);
+	api_json(c, 200, &out);
+}

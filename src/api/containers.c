@@ -1,0 +1,297 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* containers.c - /containers: create, start, stop, kill, restart, remove, rename, wait, prune */
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "api/internal.h"
+#include "base/limits.h"
+#include "base/str.h"
+
+static struct container *find(struct api_call *c)
+{
+	struct container *k;
+	struct err e = {0};
+
+	if (engine_find(c->en, c->params[0], &k, &e) >= 0)
+		return k;
+	api_error(c, &e);
+	return NULL;
+}
+
+void containers_create(struct api_call *c)
+{
+	auto_buf struct buf out = BUF_INIT(LIMIT_JSON_BODY);
+	auto_strv char **warnings = NULL;
+	struct jsonw w = JSONW_INIT(&out);
+	struct container *k;
+	struct err e = {0};
+
+	if (engine_create(c->en, api_query(c, "name"), c->body, &k, &warnings, &e) < 0) {
+		api_error(c, &e);
+		return;
+	}
+	jsonw_object(&w, NULL);
+	jsonw_str(&w, "Id", container_id(k));
+	jsonw_strv(&w, "Warnings", warnings);
+	jsonw_end_object(&w);
+	api_json(c, 201, &out);
+}
+
+void containers_start(struct api_call *c)
+{
+	struct container *k = find(c);
+
+	if (k)
+		engine_start(k, api_done, c);
+}
+
+/* t: seconds of grace; signal */
+static int stop_params(struct api_call *c, int *signal, int *timeout, struct err *e)
+{
+	const char *name = api_query(c, "signal");
+	int64_t t;
+	int r = api_query_i64(c, "t", ENGINE_STOP_DEFAULT, &t, e);
+
+	*signal = 0;
+	if (r >= 0 && !str_empty(name))
+		r = engine_signal_parse(name, signal, e);
+	*timeout = t < ENGINE_STOP_DEFAULT || t > INT32_MAX ? -1 : (int)t;
+	return r;
+}
+
+static void stop_or_restart(struct api_call *c, void (*fn)(struct container *k, int signal,
+							   int timeout_s, engine_cb cb, void *data))
+{
+	struct container *k = find(c);
+	int signal, timeout;
+	struct err e = {0};
+
+	if (!k)
+		return;
+	if (stop_params(c, &signal, &timeout, &e) < 0)
+		api_error(c, &e);
+	else
+		fn(k, signal, timeout, api_done, c);
+}
+
+void containers_stop(struct api_call *c)
+{
+	stop_or_restart(c, engine_stop);
+}
+
+void containers_restart(struct api_call *c)
+{
+	stop_or_restart(c, engine_restart);
+}
+
+void containers_kill(struct api_call *c)
+{
+	const char *name = api_query(c, "signal");
+	struct container *k = find(c);
+	struct err e = {0};
+	int signal = 0, r = 0;
+
+	if (!k)
+		return;
+	if (!str_empty(name))
+		r = engine_signal_parse(name, &signal, &e);
+	if (r >= 0)
+		r = engine_kill(k, signal, &e);
+	if (r < 0)
+		api_error(c, &e);
+	else
+		api_empty(c, 204);
+}
+
+void containers_remove(struct api_call *c)
+{
+	struct container *k = find(c);
+	struct err e = {0};
+
+	if (!k)
+		return;
+	if (api_query_bool(c, "link", false)) {
+		(void)err_set(&e, ERR_UNSUPPORTED, ENOTSUP,
+			      "links are not there in this version of the engine: remove the "
+			      "container without link=1");
+		api_error(c, &e);
+		return;
+	}
+	engine_remove(k, api_query_bool(c, "force", false), api_query_bool(c, "v", false), api_done,
+		      c);
+}
+
+void containers_rename(struct api_call *c)
+{
+	const char *name = api_query(c, "name");
+	struct container *k = find(c);
+	struct err e = {0};
+
+	if (!k)
+		return;
+	if (str_empty(name))
+		(void)err_invalid(&e, "Neither old nor new names may be empty");
+	else if (engine_rename(k, name, &e) >= 0) {
+		api_empty(c, 204);
+		return;
+	}
+	api_error(c, &e);
+}
+
+/* ---- wait ---- */
+
+struct wait {
+	struct http_stream *s;
+	struct waiter *w;
+};
+
+static void wait_gone(void *data)
+{
+	struct wait *x = data;
+
+	engine_wait_cancel(x->w);
+	free(x);
+}
+
+static void waited(int exit_code, const char *error, void *data)
+{
+	auto_buf struct buf out = BUF_INIT(8192);
+	struct jsonw w = JSONW_INIT(&out);
+	struct wait *x = data;
+
+	jsonw_object(&w, NULL);
+	jsonw_i64(&w, "StatusCode", exit_code);
+	if (error) {
+		jsonw_object(&w, "Error");
+		jsonw_str(&w, "Message", error);
+		jsonw_end_object(&w);
+	}
+	jsonw_end_object(&w);
+	(void)buf_putc(&out, '\n');
+	(void)http_stream_write(x->s, out.data, out.len); /* full or not: it ends */
+	http_stream_end(x->s);
+	free(x);
+}
+
+static int condition(const char *text, enum wait_condition *ret, struct err *e)
+{
+	*ret = WAIT_NOT_RUNNING;
+	if (str_empty(text) || streq(text, "not-running"))
+		return 0;
+	if (streq(text, "next-exit"))
+		*ret = WAIT_NEXT_EXIT;
+	else if (streq(text, "removed"))
+		*ret = WAIT_REMOVED;
+	else
+		return err_invalid(e, "invalid condition: \"%s\"", text);
+	return 0;
+}
+
+void containers_wait(struct api_call *c)
+{
+	struct container *k = find(c);
+	enum wait_condition when;
+	struct waiter *w = NULL;
+	struct err e = {0};
+	struct wait *x;
+
+	if (!k)
+		return;
+	x = condition(api_query(c, "condition"), &when, &e) < 0 ? NULL : calloc(1, sizeof(*x));
+	if (!x) {
+		if (!e.code)
+			(void)err_nomem(&e);
+		api_error(c, &e);
+		return;
+	}
+	/* the headers now: the CLI starts the container only after it has them */
+	x->s = api_stream(c, 200, "application/json", wait_gone, x);
+	if (!x->s) {
+		free(x);
+		return;
+	}
+	if (engine_wait(k, when, waited, x, &w) < 0)
+		waited(-1, "out of memory", x);
+	else if (w)
+		x->w = w;
+}
+
+/* ---- prune ---- */
+
+struct prune {
+	struct api_call *c;
+	char **ids, **deleted;
+	size_t next;
+};
+
+static void prune_answer(struct prune *p)
+{
+	auto_buf struct buf out = BUF_INIT(LIMIT_JSON_REPLY);
+	struct jsonw w = JSONW_INIT(&out);
+	struct api_call *c = p->c;
+
+	jsonw_object(&w, NULL);
+	if (p->deleted)
+		jsonw_strv(&w, "ContainersDeleted", p->deleted);
+	else
+		jsonw_null(&w, "ContainersDeleted");
+	jsonw_i64(&w, "SpaceReclaimed", 0); /* not counted: it would mean to walk every tree */
+	jsonw_end_object(&w);
+	strv_free(p->ids);
+	strv_free(p->deleted);
+	free(p);
+	api_json(c, 200, &out);
+}
+
+static void prune_one(int result, const struct err *e, void *data)
+{
+	struct prune *p = data;
+	struct container *k = NULL;
+
+	(void)e;
+	if (p->next && result >= 0 && strv_add(&p->deleted, p->ids[p->next - 1]) < 0)
+		p->next = strv_len(p->ids);
+	while (!k && p->ids && p->ids[p->next])
+		if (engine_find(p->c->en, p->ids[p->next++], &k, NULL) < 0)
+			k = NULL;
+	if (k)
+		engine_remove(k, false, false, prune_one, p);
+	else
+		prune_answer(p);
+}
+
+static bool prunable(const struct container *k, const struct filters *f, int64_t until)
+{
+	enum container_status st = container_state(k)->status;
+
+	return (st == CONTAINER_CREATED || st == CONTAINER_EXITED || st == CONTAINER_DEAD) &&
+	       (!until || container_created_ns(k) < until) &&
+	       prune_labels(f, json_get(container_config(k), "Labels"));
+}
+
+void containers_prune(struct api_call *c)
+{
+	static const char *const allowed[] = {PRUNE_KEYS, NULL};
+	auto_(filters_free) struct filters *f = NULL;
+	struct prune *p = calloc(1, sizeof(*p));
+	struct container *k = NULL;
+	int64_t until = 0;
+	struct err e = {0};
+	int r = p ? api_filters(c, allowed, &f, &e) : err_nomem(&e);
+
+	if (r >= 0)
+		r = prune_until(f, &until, &e);
+	while (r >= 0 && (k = engine_container_next(c->en, k)))
+		if (prunable(k, f, until) && strv_add(&p->ids, container_id(k)) < 0)
+			r = err_nomem(&e);
+	if (r < 0) {
+		if (p)
+			strv_free(p->ids);
+		free(p);
+		api_error(c, &e);
+		return;
+	}
+	p->c = c;
+	prune_one(0, NULL, p);
+}

@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * logs.c - GET /containers/{id}/logs
+ *
+ * Follow ends when the container does: the wait tells, the reader gives what is left, the stream
+ * ends. A slow client pauses the reader.
+ */
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "api/internal.h"
+#include "api/stream.h"
+#include "base/clock.h"
+#include "base/limits.h"
+#include "base/str.h"
+#include "runtime/logs.h"
+
+struct logs {
+	struct http_stream *s;
+	struct log_reader *reader;
+	struct waiter *wait;
+	bool tty, stamps;
+	bool inside[3]; /* the last record of the stream was no whole line: no new time stamp */
+};
+
+static void logs_free(struct logs *l)
+{
+	engine_wait_cancel(l->wait);
+	if (l->reader)
+		log_reader_close(l->reader);
+	free(l);
+}
+
+static void gone(void *data)
+{
+	struct logs *l = data;
+
+	l->s = NULL;
+	logs_free(l);
+}
+
+static int line(int stream, int64_t ns, const char *text, size_t len, void *data)
+{
+	auto_buf struct buf piece = BUF_INIT(LIMIT_LOG_LINE + 256),
+			    out = BUF_INIT(2 * LIMIT_LOG_LINE);
+	struct logs *l = data;
+	char when[RFC3339_SIZE];
+
+	if (l->stamps && !l->inside[stream])
+		(void)buf_printf(&piece, "%s ", clock_rfc3339(ns, when));
+	l->inside[stream] = !len || text[len - 1] != '\n';
+	(void)buf_add(&piece, text, len);
+	(void)stream_frame(&out, l->tty, stream, buf_str(&piece), piece.len);
+	if (buf_err(&out))
+		return 0; /* a line over the limit, which the log never holds */
+	return http_stream_write(l->s, out.data, out.len) == 1;
+}
+
+static void drained(void *data)
+{
+	struct logs *l = data;
+
+	if (l->reader)
+		log_reader_resume(l->reader);
+}
+
+static void done(void *data)
+{
+	struct logs *l = data;
+
+	l->reader = NULL;
+	http_stream_end(l->s);
+	l->s = NULL;
+	logs_free(l);
+}
+
+static void stopped(int exit_code, const char *error, void *data)
+{
+	struct logs *l = data;
+
+	(void)exit_code;
+	(void)error;
+	l->wait = NULL;
+	if (l->reader)
+		log_reader_finish(l->reader);
+}
+
+static int stamp(const struct api_call *c, const char *key, int64_t *ret, struct err *e)
+{
+	const char *text = api_query(c, key);
+
+	*ret = 0;
+	if (str_empty(text) || streq(text, "0"))
+		return 0;
+	return clock_parse_stamp(text, clock_real_ns(), ret) < 0
+		       ? err_invalid(e, "invalid value for \"%s\": %s", key, text)
+		       : 0;
+}
+
+static int parse(const struct api_call *c, struct log_query *q, struct err *e)
+{
+	const char *tail = api_query(c, "tail");
+	int r;
+
+	q->out = api_query_bool(c, "stdout", false);
+	q->err = api_query_bool(c, "stderr", false);
+	q->follow = api_query_bool(c, "follow", false);
+	if (str_empty(tail) || parse_i64(tail, &q->tail) < 0 || q->tail < 0)
+		q->tail = -1; /* "all", and what is no number, as Docker does */
+	if (!q->out && !q->err)
+		return err_invalid(e, "Bad parameters: you must choose at least one stream");
+	r = stamp(c, "since", &q->since_ns, e);
+	return r < 0 ? r : stamp(c, "until", &q->until_ns, e);
+}
+
+static bool readable(const struct container *k)
+{
+	const json_t *driver = json_get(json_get(container_host_config(k), "LogConfig"), "Type");
+
+	return !streq(json_string_value(driver), "none");
+}
+
+void containers_logs(struct api_call *c)
+{
+	struct log_query q = {0};
+	struct log_reader_ops ops = {.line = line, .done = done};
+	auto_free char *path = NULL;
+	struct loop *loop = c->api->loop;
+	unsigned version = c->version;
+	struct container *k;
+	struct logs *l;
+	struct err e = {0};
+	int r = engine_find(c->en, c->params[0], &k, &e);
+
+	if (r >= 0)
+		r = parse(c, &q, &e);
+	if (r >= 0 && !readable(k))
+		r = err_set(&e, ERR_UNSUPPORTED, ENOTSUP,
+			    "configured logging driver does not support reading");
+	l = r < 0 ? NULL : calloc(1, sizeof(*l));
+	if (r >= 0 && (!l || container_log_path(k, &path) < 0))
+		r = err_nomem(&e);
+	if (r < 0) {
+		free(l);
+		api_error(c, &e);
+		return;
+	}
+	l->tty = container_tty(k);
+	l->stamps = api_query_bool(c, "timestamps", false);
+	q.path = path;
+	q.follow = q.follow && container_running(k);
+	l->s = api_stream(c, 200, stream_type(l->tty, version), gone, l);
+	if (!l->s) {
+		free(l);
+		return;
+	}
+	http_stream_on_drained(l->s, drained);
+	ops.data = l;
+	if (log_reader_open(loop, &q, &ops, &l->reader, &e) < 0) {
+		http_stream_end(l->s);
+		free(l);
+		return;
+	}
+	if (q.follow && engine_wait(k, WAIT_NOT_RUNNING, stopped, l, &l->wait) < 0)
+		log_reader_finish(l->reader);
+}

@@ -1,0 +1,383 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* system.c - ping, version, info, disk use, and what is not there: swarm, plugins, routes to come
+ */
+
+#include <string.h>
+#include <sys/sysinfo.h>
+#include <sys/utsname.h>
+
+#include "api/internal.h"
+#include "base/clock.h"
+#include "base/fs.h"
+#include "base/limits.h"
+#include "base/str.h"
+#include "engine/config.h"
+#include "image/manifest.h"
+
+/* ---- ping ---- */
+
+void system_ping(struct api_call *c)
+{
+	if (!c->r) {
+		api_drop(c);
+		return;
+	}
+	/* 1 is the classic builder: no client shall ask us for a BuildKit session */
+	http_header_add(c->r, "Builder-Version", "1");
+	http_header_add(c->r, "Swarm", "inactive");
+	http_header_add(c->r, "Cache-Control", "no-cache, no-store, must-revalidate");
+	http_header_add(c->r, "Pragma", "no-cache");
+	api_text(c, 200, "text/plain; charset=utf-8", "OK");
+}
+
+/* ---- version ---- */
+
+static void component(struct jsonw *w, const char *name, const char *version)
+{
+	jsonw_object(w, NULL);
+	jsonw_str(w, "Name", name);
+	jsonw_str(w, "Version", version);
+	jsonw_object(w, "Details");
+	jsonw_str(w, "GitCommit", "");
+	jsonw_end_object(w);
+	jsonw_end_object(w);
+}
+
+#define VERSION_TEXT(v) "%u.%u", (v) / 100, (v) % 100
+
+/* BuildTime, GitCommit and GoVersion are keys that clients print: a reproducible build of a program
+ * in C has nothing to put there. */
+static void engine_component(struct jsonw *w, const struct utsname *un)
+{
+	jsonw_object(w, NULL);
+	jsonw_str(w, "Name", "Engine");
+	jsonw_str(w, "Version", ATOLL_VERSION);
+	jsonw_object(w, "Details");
+	jsonw_strf(w, "ApiVersion", VERSION_TEXT(API_VERSION_MAX));
+	jsonw_str(w, "Arch", machine_name());
+	jsonw_str(w, "BuildTime", "");
+	jsonw_str(w, "Experimental", "false");
+	jsonw_str(w, "GitCommit", "");
+	jsonw_str(w, "GoVersion", "");
+	jsonw_str(w, "KernelVersion", un->release);
+	jsonw_strf(w, "MinAPIVersion", VERSION_TEXT(API_VERSION_MIN));
+	jsonw_str(w, "Os", "linux");
+	jsonw_end_object(w);
+	jsonw_end_object(w);
+}
+
+void system_version(struct api_call *c)
+{
+	struct buf b = BUF_INIT(LIMIT_JSON_REPLY);
+	struct jsonw w = JSONW_INIT(&b);
+	struct runtime *rt = engine_runtime(c->en);
+	struct utsname un = {0};
+
+	(void)uname(&un); /* fails for a bad pointer only */
+	jsonw_object(&w, NULL);
+	jsonw_object(&w, "Platform");
+	jsonw_str(&w, "Name", "Atoll");
+	jsonw_end_object(&w);
+	jsonw_array(&w, "Components");
+	engine_component(&w, &un);
+	component(&w, runtime_name(rt), runtime_version(rt));
+	component(&w, "conmon", runtime_conmon_version(rt));
+	jsonw_end_array(&w);
+	jsonw_str(&w, "Version", ATOLL_VERSION);
+	jsonw_strf(&w, "ApiVersion", VERSION_TEXT(API_VERSION_MAX));
+	jsonw_strf(&w, "MinAPIVersion", VERSION_TEXT(API_VERSION_MIN));
+	jsonw_str(&w, "GitCommit", "");
+	jsonw_str(&w, "GoVersion", "");
+	jsonw_str(&w, "Os", "linux");
+	jsonw_str(&w, "Arch", machine_name());
+	jsonw_str(&w, "KernelVersion", un.release);
+	jsonw_str(&w, "BuildTime", "");
+	jsonw_end_object(&w);
+	api_json(c, 200, &b);
+}
+
+/* ---- info ---- */
+
+static void info_counts(struct jsonw *w, struct engine *en)
+{
+	int64_t all = 0, running = 0;
+
+	for (struct container *k = NULL; (k = engine_container_next(en, k));) {
+		all++;
+		running += container_running(k);
+	}
+	jsonw_str(w, "ID", engine_id(en));
+	jsonw_i64(w, "Containers", all);
+	jsonw_i64(w, "ContainersRunning", running);
+	jsonw_i64(w, "ContainersPaused", 0);
+	jsonw_i64(w, "ContainersStopped", all - running);
+	jsonw_u64(w, "Images", images_count(engine_images(en)));
+}
+
+static void strings(struct jsonw *w, const char *key, const char *const *list)
+{
+	jsonw_array(w, key);
+	for (; *list; list++)
+		jsonw_str(w, NULL, *list);
+	jsonw_end_array(w);
+}
+
+static void info_parts(struct jsonw *w)
+{
+	static const char *const volumes[] = {"local", NULL};
+	static const char *const networks[] = {"bridge", "host", "null", NULL};
+	static const char *const logs[] = {"json-file", "local", "none", NULL};
+
+	jsonw_str(w, "Driver", "overlay2");
+	jsonw_raw(w, "DriverStatus", "[[\"Supports d_type\",\"true\"],[\"userxattr\",\"false\"]]");
+	jsonw_object(w, "Plugins");
+	strings(w, "Volume", volumes);
+	strings(w, "Network", networks);
+	jsonw_null(w, "Authorization");
+	strings(w, "Log", logs);
+	jsonw_end_object(w);
+}
+
+static void info_abilities(struct jsonw *w, const struct api_call *c)
+{
+	struct engine *en = c->en;
+	const struct daemon_config *config = engine_config(en);
+	bool v1 = runtime_cgroup_version(engine_runtime(en)) == 1;
+	auto_buf struct buf forward = BUF_INIT(16);
+	char now[RFC3339_SIZE];
+
+	(void)fs_read("/proc/sys/net/ipv4/ip_forward", 16, &forward); /* unreadable: off */
+	jsonw_bool(w, "MemoryLimit", true);
+	jsonw_bool(w, "SwapLimit", true);
+	jsonw_bool(w, "CpuCfsPeriod", true);
+	jsonw_bool(w, "CpuCfsQuota", true);
+	jsonw_bool(w, "CPUShares", true);
+	jsonw_bool(w, "CPUSet", true);
+	jsonw_bool(w, "PidsLimit", true);
+	jsonw_bool(w, "OomKillDisable", v1);
+	jsonw_bool(w, "IPv4Forwarding", buf_str(&forward)[0] == '1');
+	if (c->version < 150) {
+		/* what the fields promise, rules between containers of one bridge, holds here
+		 * without br_netfilter */
+		jsonw_bool(w, "BridgeNfIptables", true);
+		jsonw_bool(w, "BridgeNfIp6tables", true);
+	}
+	jsonw_bool(w, "Debug", config->debug);
+	jsonw_i64(w, "NFd", 0);
+	jsonw_i64(w, "NGoroutines", 0);
+	jsonw_str(w, "SystemTime", clock_rfc3339(clock_real_ns(), now));
+	jsonw_str(w, "LoggingDriver", "json-file");
+	jsonw_str(w, "CgroupDriver", "cgroupfs");
+	jsonw_str(w, "CgroupVersion", v1 ? "1" : "2");
+	jsonw_i64(w, "NEventsListener", 0);
+}
+
+/* PRETTY_NAME or VERSION_ID of os-release(5), without its quotes */
+static void os_release(struct jsonw *w, const char *json_key, const char *key, const char *text)
+{
+	size_t len = strlen(key);
+
+	for (const char *p = text; p && *p; p = strchr(p, '\n') ? strchr(p, '\n') + 1 : NULL) {
+		const char *v = p + len + 1;
+		size_t n;
+
+		if (strncmp(p, key, len) != 0 || p[len] != '=')
+			continue;
+		v += *v == '"';
+		n = strcspn(v, "\"\n");
+		jsonw_strf(w, json_key, "%.*s", (int)MIN(n, (size_t)200), v);
+		return;
+	}
+	jsonw_str(w, json_key, "");
+}
+
+static void info_host(struct jsonw *w)
+{
+	auto_buf struct buf os = BUF_INIT(65536);
+	struct utsname un = {0};
+	struct sysinfo si = {0};
+
+	if (fs_read("/etc/os-release", 65536, &os) < 0)
+		(void)fs_read("/usr/lib/os-release", 65536, &os); /* neither: blank */
+	(void)uname(&un);
+	(void)sysinfo(&si);
+	jsonw_str(w, "KernelVersion", un.release);
+	os_release(w, "OperatingSystem", "PRETTY_NAME", buf_str(&os));
+	os_release(w, "OSVersion", "VERSION_ID", buf_str(&os));
+	jsonw_str(w, "OSType", "linux");
+	jsonw_str(w, "Architecture", un.machine);
+	jsonw_i64(w, "NCPU", get_nprocs());
+	jsonw_u64(w, "MemTotal", (uint64_t)si.totalram * si.mem_unit);
+	jsonw_str(w, "Name", un.nodename);
+}
+
+static void index_config(struct jsonw *w, const char *name, bool official, bool secure)
+{
+	jsonw_object(w, name);
+	jsonw_str(w, "Name", name);
+	jsonw_array(w, "Mirrors");
+	jsonw_end_array(w);
+	jsonw_bool(w, "Secure", secure);
+	jsonw_bool(w, "Official", official);
+	jsonw_end_object(w);
+}
+
+static void info_registries(struct jsonw *w, const struct daemon_config *config)
+{
+	jsonw_str(w, "IndexServerAddress", "https://index.docker.io/v1/");
+	jsonw_object(w, "RegistryConfig");
+	jsonw_raw(w, "InsecureRegistryCIDRs", "[\"127.0.0.0/8\"]");
+	jsonw_object(w, "IndexConfigs");
+	index_config(w, "docker.io", true, true);
+	for (char *const *p = config->insecure_registries; p && *p; p++)
+		index_config(w, *p, false, false);
+	jsonw_end_object(w);
+	jsonw_strv(w, "Mirrors", config->registry_mirrors);
+	jsonw_end_object(w);
+}
+
+static void info_pools(struct jsonw *w, const struct daemon_config *config)
+{
+	char text[CIDR4_STR];
+
+	if (!config->n_pools)
+		return;
+	jsonw_array(w, "DefaultAddressPools");
+	for (size_t i = 0; i < config->n_pools; i++) {
+		jsonw_object(w, NULL);
+		jsonw_str(w, "Base", cidr4_str(config->pools[i].base, text));
+		jsonw_i64(w, "Size", config->pools[i].size);
+		jsonw_end_object(w);
+	}
+	jsonw_end_array(w);
+}
+
+static void info_software(struct jsonw *w, struct engine *en)
+{
+	struct runtime *rt = engine_runtime(en);
+	const char *name = runtime_name(rt);
+
+	jsonw_str(w, "ServerVersion", ATOLL_VERSION);
+	jsonw_object(w, "Runtimes");
+	jsonw_object(w, name);
+	jsonw_str(w, "path", name);
+	jsonw_end_object(w);
+	jsonw_end_object(w);
+	jsonw_str(w, "DefaultRuntime", name);
+	jsonw_raw(w, "Swarm",
+		  "{\"NodeID\":\"\",\"NodeAddr\":\"\",\"LocalNodeState\":\"inactive\","
+		  "\"ControlAvailable\":false,\"Error\":\"\",\"RemoteManagers\":null}");
+	jsonw_bool(w, "LiveRestoreEnabled", true);
+	jsonw_str(w, "Isolation", "");
+	jsonw_str(w, "InitBinary", "tini");
+	jsonw_raw(w, "ContainerdCommit", "{\"ID\":\"\",\"Expected\":\"\"}");
+	jsonw_object(w, "RuncCommit");
+	jsonw_str(w, "ID", runtime_version(rt));
+	jsonw_str(w, "Expected", runtime_version(rt));
+	jsonw_end_object(w);
+	jsonw_raw(w, "InitCommit", "{\"ID\":\"\",\"Expected\":\"\"}");
+	jsonw_raw(w, "SecurityOptions", "[\"name=seccomp,profile=builtin\"]");
+	jsonw_raw(w, "FirewallBackend", "{\"Driver\":\"nftables\"}");
+}
+
+void system_info(struct api_call *c)
+{
+	const struct daemon_config *config = engine_config(c->en);
+	struct buf b = BUF_INIT(LIMIT_JSON_REPLY);
+	struct jsonw w = JSONW_INIT(&b);
+
+	jsonw_object(&w, NULL);
+	info_counts(&w, c->en);
+	info_parts(&w);
+	info_abilities(&w, c);
+	info_host(&w);
+	info_registries(&w, config);
+	jsonw_null(&w, "GenericResources");
+	jsonw_str(&w, "DockerRootDir", config->data_root);
+	jsonw_str(&w, "HttpProxy", "");
+	jsonw_str(&w, "HttpsProxy", "");
+	jsonw_str(&w, "NoProxy", "");
+	jsonw_strv(&w, "Labels", config->labels);
+	jsonw_bool(&w, "ExperimentalBuild", false);
+	info_software(&w, c->en);
+	info_pools(&w, config);
+	jsonw_str(&w, "ProductLicense", "");
+	jsonw_null(&w, "Warnings");
+	jsonw_null(&w, "CDISpecDirs");
+	jsonw_end_object(&w);
+	api_json(c, 200, &b);
+}
+
+/* ---- disk use ---- */
+
+/* A tree's size is not counted here: walking it would hold up the loop. Docker's -1 is "unknown".
+ */
+static void df_volumes(struct jsonw *w, struct engine *en)
+{
+	jsonw_array(w, "Volumes");
+	for (struct volume *v = NULL; (v = engine_volume_next(en, v));)
+		volume_json(w, v, en, true);
+	jsonw_end_array(w);
+}
+
+static void df_containers(struct jsonw *w, struct api_call *c)
+{
+	jsonw_array(w, "Containers");
+	for (struct container *k = NULL; (k = engine_container_next(c->en, k));)
+		container_summary_json(w, k, c);
+	jsonw_end_array(w);
+}
+
+void system_df(struct api_call *c)
+{
+	struct buf b = BUF_INIT(LIMIT_JSON_REPLY);
+	struct jsonw w = JSONW_INIT(&b);
+
+	jsonw_object(&w, NULL);
+	images_df(&w, c);
+	df_containers(&w, c);
+	df_volumes(&w, c->en);
+	jsonw_array(&w, "BuildCache");
+	jsonw_end_array(&w);
+	if (c->version < 142)
+		jsonw_i64(&w, "BuilderSize", 0);
+	jsonw_end_object(&w);
+	api_json(c, 200, &b);
+}
+
+void system_build_prune(struct api_call *c)
+{
+	struct buf b = BUF_INIT(256);
+
+	(void)buf_puts(&b, "{\"CachesDeleted\":null,\"SpaceReclaimed\":0}");
+	api_json(c, 200, &b);
+}
+
+/* ---- what is off or not there yet ---- */
+
+void system_plugins(struct api_call *c)
+{
+	struct buf b = BUF_INIT(16);
+
+	(void)buf_puts(&b, "[]");
+	api_json(c, 200, &b);
+}
+
+void system_swarm_off(struct api_call *c)
+{
+	struct err e = {0};
+
+	(void)err_set(&e, ERR_UNAVAILABLE, EAGAIN,
+		      "This node is not a swarm manager. Use \"docker swarm init\" or \"docker "
+		      "swarm join\" to connect this node to swarm and try again.");
+	api_error(c, &e);
+}
+
+void system_not_yet(struct api_call *c)
+{
+	struct err e = {0};
+
+	(void)err_set(&e, ERR_UNSUPPORTED, ENOTSUP, "%s %.200s is not implemented by this engine",
+		      c->r ? http_method(c->r) : "", c->r ? http_path(c->r) : "");
+	api_error(c, &e);
+}

@@ -1,0 +1,382 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * config_table.c - the option table: dockerd's words, what they do here, and --help
+ *
+ * A new option is one row. What dockerd has and this engine does not need is accepted, so that
+ * whoever starts dockerd can start atolld; what would promise a protection that is not there is
+ * refused.
+ */
+
+#include <stddef.h>
+#include <string.h>
+
+#include "base/str.h"
+#include "engine/options.h"
+
+static int check_ip(const char *v, struct err *e)
+{
+	uint32_t ip;
+
+	return ip4_parse(v, &ip) < 0 ? err_invalid(e, "%s is not an ip address", v) : 0;
+}
+
+static int check_dns(const char *v, struct err *e)
+{
+	uint32_t ip;
+
+	/* IPv6 servers are handed on to containers as they are */
+	return ip4_parse(v, &ip) < 0 && !strchr(v, ':')
+		       ? err_invalid(e, "IP address is not correctly formatted: %s", v)
+		       : 0;
+}
+
+static int check_bip(const char *v, struct err *e)
+{
+	struct cidr4 c;
+
+	if (cidr4_parse(v, &c) < 0)
+		return err_invalid(e, "invalid CIDR address: %s", v);
+	if (c.len > 30 || c.addr == cidr4_first(c) || c.addr == cidr4_last(c))
+		return err_invalid(e,
+				   "%s is no bridge address: it takes an address of a host in a "
+				   "subnet of at most /30",
+				   v);
+	return 0;
+}
+
+static int check_label(const char *v, struct err *e)
+{
+	return *v == '=' || !strchr(v, '=') ? err_invalid(e, "bad attribute format: %s", v) : 0;
+}
+
+static int check_host(const char *v, struct err *e)
+{
+	bool ok = str_has_prefix(v, "unix://") || str_has_prefix(v, "tcp://") ||
+		  str_has_prefix(v, "fd://");
+
+	return ok ? 0 : err_invalid(e, "invalid bind address format: %s", v);
+}
+
+static int check_firewall(const char *v, struct err *e)
+{
+	return streq(v, "open") || streq(v, "respect") || streq(v, "none")
+		       ? 0
+		       : err_invalid(e, "must be open, respect or none");
+}
+
+static int check_mtu(const char *v, struct err *e)
+{
+	uint32_t n;
+
+	return parse_u32(v, &n) < 0 || n < 68 || n > 65535
+		       ? err_invalid(e, "invalid default MTU: %s", v)
+		       : 0;
+}
+
+#define AT(field) offsetof(struct daemon_config, field)
+#define IGNORED(name)                                                                              \
+	{                                                                                          \
+		.flag = name, .kind = OPT_IGNORED                                                  \
+	}
+#define IGNORED_BOOL(name)                                                                         \
+	{                                                                                          \
+		.flag = name, .kind = OPT_IGNORED_BOOL                                             \
+	}
+#define IGNORED_KEY(n, k)                                                                          \
+	{                                                                                          \
+		.flag = n, .key = k, .kind = OPT_IGNORED                                           \
+	}
+
+const struct option options[] = {
+	{"bip", 0, NULL, OPT_STR, AT(bip), check_bip, "address and mask of the default bridge"},
+	{"cgroup-parent", 0, NULL, OPT_STR, AT(cgroup_parent), NULL,
+	 "parent cgroup of all containers"},
+	{"config-file", 0, "", OPT_STR, AT(config_file), NULL,
+	 "configuration file (default /etc/atoll/daemon.json)"},
+	{"data-root", 0, NULL, OPT_STR, AT(data_root), NULL,
+	 "folder of what survives (default /var/lib/atoll)"},
+	{"debug", 'D', NULL, OPT_BOOL, AT(debug), NULL, "log at level debug"},
+	{"default-address-pool", 0, "default-address-pools", OPT_POOL, AT(pools_text), NULL,
+	 "base=CIDR,size=BITS: where networks take their subnets from"},
+	{"dns", 0, NULL, OPT_LIST, AT(dns), check_dns, "DNS servers of containers"},
+	{"dns-opt", 0, "dns-opts", OPT_LIST, AT(dns_opts), NULL, "DNS options of containers"},
+	{"dns-search", 0, NULL, OPT_LIST, AT(dns_search), NULL, "DNS search domains of containers"},
+	{"exec-root", 0, NULL, OPT_STR, AT(exec_root), NULL,
+	 "folder of what a reboot may lose (default /run/atoll)"},
+	{"firewall", 0, NULL, OPT_STR, AT(firewall), check_firewall,
+	 "beside other firewalls: open, respect or none"},
+	{"group", 'G', NULL, OPT_STR, AT(group), NULL,
+	 "group of the unix socket (default atoll or docker)"},
+	{"help", 'h', "", OPT_BOOL, AT(help), NULL, "print this and quit"},
+	{"host", 'H', "hosts", OPT_LIST, AT(hosts), check_host,
+	 "where to listen (default unix:///run/atoll.sock)"},
+	{"icc", 0, NULL, OPT_BOOL, AT(icc), NULL,
+	 "containers on the default bridge reach each other (default true)"},
+	{"init", 0, NULL, OPT_BOOL, AT(init), NULL, "an init process in every container"},
+	{"init-path", 0, NULL, OPT_STR, AT(init_path), NULL, "path of the init program"},
+	{"insecure-registry", 0, "insecure-registries", OPT_LIST, AT(insecure_registries), NULL,
+	 "registries without TLS"},
+	{"ip", 0, NULL, OPT_STR, AT(ip), check_ip,
+	 "default address for published ports (default 0.0.0.0)"},
+	{"ip-forward", 0, NULL, OPT_BOOL, AT(ip_forward), NULL,
+	 "switch net.ipv4.ip_forward on (default true)"},
+	{"ip-masq", 0, NULL, OPT_BOOL, AT(ip_masq), NULL,
+	 "masquerade the default bridge (default true)"},
+	{"label", 0, "labels", OPT_LIST, AT(labels), check_label, "key=value labels of the engine"},
+	{"live-restore", 0, NULL, OPT_ALWAYS, 0, NULL, "containers outlive the engine: always on"},
+	{"log-format", 0, NULL, OPT_FORMAT, 0, NULL, "text or json (default text)"},
+	{"log-level", 'l', NULL, OPT_LEVEL, 0, NULL,
+	 "debug, info, warn, error or fatal (default info)"},
+	{"metrics-addr", 0, NULL, OPT_STR, AT(metrics_addr), NULL, "address of the metrics"},
+	{"mtu", 0, NULL, OPT_U32, AT(mtu), check_mtu, "MTU of the default bridge (default 1500)"},
+	{"pidfile", 'p', NULL, OPT_STR, AT(pidfile), NULL, "pid file (default /run/atoll.pid)"},
+	{"registry-mirror", 0, "registry-mirrors", OPT_LIST, AT(registry_mirrors), NULL,
+	 "preferred registry mirrors"},
+	{"shutdown-timeout", 0, NULL, OPT_U32, AT(shutdown_timeout), NULL,
+	 "seconds an end waits for running operations (default 15)"},
+	{"version", 'v', "", OPT_BOOL, AT(version), NULL, "print the version and quit"},
+
+	{"authorization-plugin", 0, "authorization-plugins", OPT_REFUSED, 0, NULL, NULL},
+	{"tls", 0, NULL, OPT_REFUSED_BOOL, 0, NULL, NULL},
+	{"tlscacert", 0, NULL, OPT_REFUSED, 0, NULL, NULL},
+	{"tlscert", 0, NULL, OPT_REFUSED, 0, NULL, NULL},
+	{"tlskey", 0, NULL, OPT_REFUSED, 0, NULL, NULL},
+	{"tlsverify", 0, NULL, OPT_REFUSED_BOOL, 0, NULL, NULL},
+	{"userns-remap", 0, NULL, OPT_REFUSED, 0, NULL, NULL},
+
+	IGNORED("add-runtime"),
+	IGNORED_BOOL("allow-direct-routing"),
+	IGNORED("bip6"),
+	{.flag = "bridge", .letter = 'b', .kind = OPT_IGNORED},
+	IGNORED("bridge-accept-fwmark"),
+	IGNORED_KEY("builder", "builder"),
+	IGNORED("cdi-spec-dir"),
+	IGNORED("containerd"),
+	IGNORED("containerd-namespace"),
+	IGNORED("containerd-plugins-namespace"),
+	IGNORED("cpu-rt-period"),
+	IGNORED("cpu-rt-runtime"),
+	IGNORED_BOOL("cri-containerd"),
+	IGNORED("default-cgroupns-mode"),
+	IGNORED("default-gateway"),
+	IGNORED("default-gateway-v6"),
+	IGNORED("default-ipc-mode"),
+	IGNORED_KEY("default-network-opt", "default-network-opts"),
+	IGNORED("default-runtime"),
+	IGNORED("default-shm-size"),
+	IGNORED_KEY("default-ulimit", "default-ulimits"),
+	IGNORED_KEY("exec-opt", "exec-opts"),
+	IGNORED_BOOL("experimental"),
+	IGNORED_KEY("feature", "features"),
+	IGNORED("firewall-backend"),
+	IGNORED("fixed-cidr"),
+	IGNORED("fixed-cidr-v6"),
+	IGNORED_KEY("host-gateway-ip", "host-gateway-ips"),
+	IGNORED("http-proxy"),
+	IGNORED("https-proxy"),
+	IGNORED_BOOL("ip-forward-no-drop"),
+	IGNORED_BOOL("ip6tables"),
+	IGNORED_BOOL("iptables"),
+	IGNORED_BOOL("ipv6"),
+	IGNORED("log-driver"),
+	IGNORED_KEY("log-opt", "log-opts"),
+	IGNORED("max-concurrent-downloads"),
+	IGNORED("max-concurrent-uploads"),
+	IGNORED("max-download-attempts"),
+	IGNORED("network-control-plane-mtu"),
+	IGNORED("network-diagnostic-port"),
+	IGNORED_BOOL("no-new-privileges"),
+	IGNORED("no-proxy"),
+	IGNORED_KEY("node-generic-resource", "node-generic-resources"),
+	IGNORED("oom-score-adjust"),
+	IGNORED_KEY("proxies", "proxies"),
+	IGNORED_BOOL("raw-logs"),
+	IGNORED_BOOL("rootless"),
+	IGNORED_KEY("runtimes", "runtimes"),
+	IGNORED("seccomp-profile"),
+	IGNORED_BOOL("selinux-enabled"),
+	{.flag = "storage-driver", .letter = 's', .kind = OPT_IGNORED},
+	IGNORED_KEY("storage-opt", "storage-opts"),
+	IGNORED("swarm-default-advertise-addr"),
+	IGNORED_BOOL("userland-proxy"),
+	IGNORED("userland-proxy-path"),
+};
+const size_t n_options = ARRAY_SIZE(options);
+_Static_assert(ARRAY_SIZE(options) <= OPTIONS_MAX, "struct given holds every option");
+
+/* ---- setting one ---- */
+
+static int set_pool(struct daemon_config *c, const char *value, struct err *e)
+{
+	auto_strv char **part = NULL;
+	struct net_pool pool = {0}, *more;
+	bool based = false;
+
+	if (strv_split(value, ",", &part) < 0)
+		return err_nomem(e);
+	for (size_t i = 0; part && part[i]; i++) {
+		uint16_t size;
+
+		if (str_has_prefix(part[i], "base=")) {
+			if (cidr4_parse(part[i] + 5, &pool.base) < 0)
+				return err_invalid(
+					e, "invalid base pool \"%s\": invalid CIDR address: %s",
+					part[i] + 5, part[i] + 5);
+			based = true;
+		} else if (str_has_prefix(part[i], "size=")) {
+			if (parse_u16(part[i] + 5, &size) < 0 || size > 32)
+				return err_invalid(e,
+						   "invalid size value: \"%s\" (must be integer)",
+						   part[i] + 5);
+			pool.size = (uint8_t)size;
+		} else if (!strchr(part[i], '=')) {
+			return err_invalid(e, "invalid field '%s' must be a key=value pair",
+					   part[i]);
+		} else {
+			return err_invalid(e, "unexpected key '%.*s' in '%s'",
+					   (int)strcspn(part[i], "="), part[i], part[i]);
+		}
+	}
+	if (!based || pool.size < pool.base.len || pool.size > 30)
+		return err_invalid(e,
+				   "%s: a pool needs base=CIDR and size=BITS, and size is a prefix "
+				   "length from the base's to 30",
+				   value);
+	more = reallocarray(c->pools, c->n_pools + 1, sizeof(*more));
+	if (!more)
+		return err_nomem(e);
+	c->pools = more;
+	c->pools[c->n_pools++] = pool;
+	return strv_add(&c->pools_text, value) < 0 ? err_nomem(e) : 0;
+}
+
+static int set_bool(const char *value, bool *ret, struct err *e)
+{
+	return parse_bool(value, ret) < 0 ? err_invalid(e,
+							"strconv.ParseBool: parsing \"%s\": "
+							"invalid syntax",
+							value)
+					  : 0;
+}
+
+static int set_u32(const char *value, uint32_t *ret, struct err *e)
+{
+	int r = parse_u32(value, ret);
+
+	return r < 0 ? err_invalid(e, "strconv.ParseUint: parsing \"%s\": %s", value,
+				   r == -ERANGE ? "value out of range" : "invalid syntax")
+		     : 0;
+}
+
+static int set_format(struct daemon_config *c, const char *value, struct err *e)
+{
+	if (!streq(value, "text") && !streq(value, "json"))
+		return err_invalid(e, "invalid log format: %s", value);
+	c->log_json = streq(value, "json");
+	return 0;
+}
+
+static int set_odd(struct daemon_config *c, const struct option *o, const char *value,
+		   struct err *e)
+{
+	bool on = true;
+
+	if (option_is_bool(o) && set_bool(value, &on, e) < 0)
+		return -EINVAL;
+	if (o->kind == OPT_REFUSED || (o->kind == OPT_REFUSED_BOOL && on))
+		return err_set(e, ERR_UNSUPPORTED, ENOTSUP,
+			       "this version of the engine does not have it");
+	if (o->kind == OPT_REFUSED_BOOL || (o->kind == OPT_ALWAYS && on))
+		return 0;
+	return strv_add_unique(&c->ignored, option_key(o)) < 0 ? err_nomem(e) : 0;
+}
+
+int option_set(struct daemon_config *c, const struct option *o, const char *value, struct err *e)
+{
+	void *at = (char *)c + o->offset;
+	int r = o->check ? o->check(value, e) : 0;
+
+	if (r < 0)
+		return r;
+	switch (o->kind) {
+	case OPT_BOOL:
+		return set_bool(value, at, e);
+	case OPT_STR:
+		return str_set(at, value) < 0 ? err_nomem(e) : 0;
+	case OPT_LIST:
+		return strv_add(at, value) < 0 ? err_nomem(e) : 0;
+	case OPT_U32:
+		return set_u32(value, at, e);
+	case OPT_LEVEL:
+		return log_parse_level(value, &c->log_level) < 0
+			       ? err_invalid(e, "invalid logging level: %s", value)
+			       : 0;
+	case OPT_FORMAT:
+		return set_format(c, value, e);
+	case OPT_POOL:
+		return set_pool(c, value, e);
+	case OPT_ALWAYS:
+	case OPT_IGNORED:
+	case OPT_IGNORED_BOOL:
+	case OPT_REFUSED:
+	case OPT_REFUSED_BOOL:
+		break;
+	}
+	return set_odd(c, o, value, e);
+}
+
+/* ---- --help ---- */
+
+static const char *type_word(const struct option *o)
+{
+	switch (o->kind) {
+	case OPT_BOOL:
+	case OPT_ALWAYS:
+		return "";
+	case OPT_LIST:
+		return " list";
+	case OPT_U32:
+		return " uint";
+	case OPT_POOL:
+		return " pool-options";
+	default:
+		return " string";
+	}
+}
+
+static void print_ignored(void)
+{
+	int column = 0;
+
+	printf("\nAccepted for dockerd's sake, without effect:\n");
+	for (size_t i = 0; i < n_options; i++) {
+		if (options[i].help || options[i].kind == OPT_REFUSED ||
+		    options[i].kind == OPT_REFUSED_BOOL)
+			continue;
+		if (column + strlen(options[i].flag) + 4 > 78) {
+			printf("\n");
+			column = 0;
+		}
+		column += printf("%s--%s", column ? " " : "  ", options[i].flag);
+	}
+	printf("\n");
+}
+
+void daemon_config_help(void)
+{
+	printf("Usage:  atolld [OPTIONS]\n\n"
+	       "A container engine whose heart is virtual networking.\n\n"
+	       "Options:\n");
+	for (size_t i = 0; i < n_options; i++) {
+		const struct option *o = &options[i];
+		char name[64], letter[8] = "    ";
+
+		if (!o->help)
+			continue;
+		if (o->letter)
+			(void)snprintf(letter, sizeof(letter), "-%c, ", o->letter);
+		(void)snprintf(name, sizeof(name), "%s--%s%s", letter, o->flag, type_word(o));
+		printf("  %-44s %s\n", name, o->help);
+	}
+	print_ignored();
+}

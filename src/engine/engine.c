@@ -1,0 +1,332 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * engine.c - opening and closing: locks, parts in their order, recovery, the built-in image
+ *
+ * Order: the folders' locks (no second engine), the life lock (no child of the last life), then
+ * store, jobs, storage, images, runtime, net; then recovery; then the built-in image, waited for so
+ * that the first client finds it. Closing is the way back: what is under way gets a moment,
+ * containers live on.
+ */
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/clock.h"
+#include "base/fs.h"
+#include "base/log.h"
+#include "base/str.h"
+#include "engine/internal.h"
+#include "engine/locks.h"
+#include "engine/programs.h"
+
+#define LIFE_WAIT_MS	30000
+#define BUILTIN_WAIT_MS 10000 /* then the engine is ready without it */
+#define JOB_THREADS	4
+
+struct net *engine_net(struct engine *en)
+{
+	return en->net;
+}
+
+struct images *engine_images(struct engine *en)
+{
+	return en->images;
+}
+
+struct runtime *engine_runtime(struct engine *en)
+{
+	return en->runtime;
+}
+
+struct storage *engine_storage(struct engine *en)
+{
+	return en->storage;
+}
+
+struct loop *engine_loop(struct engine *en)
+{
+	return en->loop;
+}
+
+const struct daemon_config *engine_config(struct engine *en)
+{
+	return en->config;
+}
+
+const char *engine_id(struct engine *en)
+{
+	return en->id;
+}
+
+/* ---- folders, locks, identity ---- */
+
+int engine_lock(const struct daemon_config *c, struct engine_locks *ret, struct err *e)
+{
+	int r = fs_mkdir_p(c->data_root, 0710);
+
+	*ret = ENGINE_LOCKS_NONE;
+	if (r < 0)
+		return err_sys(e, -r, "cannot make the data root %s", c->data_root);
+	ret->data_root = lock_folder(c->data_root, "data root", e);
+	if (ret->data_root < 0)
+		return ret->data_root;
+	r = fs_mkdir_p(c->exec_root, 0711);
+	if (r < 0)
+		return err_sys(e, -r, "cannot make the exec root %s", c->exec_root);
+	ret->exec_root = lock_folder(c->exec_root, "exec root", e);
+	return ret->exec_root < 0 ? ret->exec_root : 0;
+}
+
+void engine_unlock(struct engine_locks *l)
+{
+	l->data_root = fd_close(l->data_root);
+	l->exec_root = fd_close(l->exec_root);
+}
+
+static int read_id(struct engine *en, struct err *e)
+{
+	auto_free char *path = str_printf("%s/engine-id", en->config->data_root);
+	auto_buf struct buf text = BUF_INIT(256);
+	int r;
+
+	if (!path)
+		return err_nomem(e);
+	if (fs_read(path, 128, &text) >= 0 && text.len == ID_LEN && str_is_hex(buf_str(&text))) {
+		memcpy(en->id, buf_str(&text), sizeof(en->id));
+		return 0;
+	}
+	rand_id(en->id);
+	r = fs_write_atomic(path, en->id, ID_LEN, 0600);
+	return r < 0 ? err_sys(e, -r, "cannot write %s", path) : 0;
+}
+
+/* ---- what the parts tell us ---- */
+
+static void on_exit_of(const char *id, int exit_code, bool oom, int64_t finished_ns, void *data)
+{
+	struct container *c = map_get(((struct engine *)data)->by_id, id);
+
+	if (c)
+		container_exited(c, exit_code, oom, finished_ns);
+}
+
+static void on_net_event(const char *what, struct network *nw, void *data)
+{
+	struct engine *en = data;
+
+	if (nw)
+		network_event(en, nw, what, NULL);
+	else
+		engine_event(en, "daemon", what, en->id, NULL);
+}
+
+/* ---- the parts ---- */
+
+static int open_maps(struct engine *en, struct err *e)
+{
+	list_init(&en->containers);
+	if (map_new(&en->by_id) < 0 || map_new(&en->by_name) < 0 || map_new(&en->volumes) < 0 ||
+	    map_new(&en->execs) < 0 || events_open(en) < 0)
+		return err_nomem(e);
+	return 0;
+}
+
+static int open_store(struct engine *en, const struct programs *p, struct err *e)
+{
+	auto_free char *db = str_printf("%s/atoll.db", en->config->data_root);
+	struct images_config ic = {
+		.helper = p->helper, .builtin = p->builtin, .life_fd = en->life_fd};
+	int r = db ? db_open(db, &en->db, e) : err_nomem(e);
+
+	if (r >= 0 && job_pool_new(en->loop, JOB_THREADS, &en->jobs) < 0)
+		r = err_nomem(e);
+	if (r >= 0)
+		r = storage_open(en->config->data_root, en->jobs, &en->storage, e);
+	if (r >= 0)
+		r = images_open(en->loop, en->db, en->storage, &ic, &en->images, e);
+	return r;
+}
+
+static int open_runtime(struct engine *en, struct err *e)
+{
+	struct runtime_config rc = {.exec_root = en->config->exec_root,
+				    .cgroup_parent = en->config->cgroup_parent,
+				    .life_fd = en->life_fd};
+	int r = runtime_open(en->loop, &rc, &en->runtime, e);
+
+	if (r >= 0)
+		rt_on_exit(en->runtime, on_exit_of, en);
+	return r;
+}
+
+static int open_net(struct engine *en, const struct programs *p, struct err *e)
+{
+	const struct daemon_config *c = en->config;
+	struct net_config nc = {.exec_root = c->exec_root,
+				.dns_program = p->dns,
+				.life_fd = en->life_fd,
+				.pools = c->pools,
+				.n_pools = c->n_pools,
+				.mtu = (int)c->mtu,
+				.icc = c->icc,
+				.ip_forward = c->ip_forward,
+				.ip_masq = c->ip_masq,
+				.dns = c->dns,
+				.dns_search = c->dns_search,
+				.dns_opts = c->dns_opts};
+	int r;
+
+	/* both were checked when they were read */
+	if ((c->bip && cidr4_parse(c->bip, &nc.bip) < 0) ||
+	    (c->ip && ip4_parse(c->ip, &nc.default_bind) < 0))
+		return err_invalid(e, "invalid bip or ip");
+	r = net_open(en->loop, en->db, en->jobs, &nc, &en->net, e);
+	if (r >= 0)
+		net_on_event(en->net, on_net_event, en);
+	return r;
+}
+
+/* ---- the built-in image ---- */
+
+static void builtin_done(int result, void *data)
+{
+	struct engine *en = data;
+
+	en->builtin_done = true;
+	if (result < 0)
+		log_warn("the built-in image could not be loaded error=%s", strerror(-result));
+}
+
+static int load_builtin(struct engine *en, const struct programs *p, struct err *e)
+{
+	int64_t end = clock_mono_ns() + BUILTIN_WAIT_MS * NS_PER_MS;
+	int r;
+
+	if (!p->builtin) {
+		log_debug("this build has no built-in image");
+		return 0;
+	}
+	r = images_builtin(en->images, builtin_done, en);
+	if (r < 0) {
+		builtin_done(r, en);
+		return 0;
+	}
+	while (r >= 0 && !en->builtin_done && clock_mono_ns() < end)
+		r = loop_run_once(en->loop, 50);
+	if (!en->builtin_done)
+		log_warn("the built-in image takes its time, the engine is ready without it");
+	return r < 0 ? err_sys(e, -r, "the event loop failed") : 0;
+}
+
+/* ---- open and close ---- */
+
+int engine_open(struct loop *l, const struct daemon_config *config, struct engine **ret,
+		struct err *e)
+{
+	auto_programs struct programs p = {0};
+	struct engine *en = calloc(1, sizeof(*en));
+	int r;
+
+	if (!en)
+		return err_nomem(e);
+	*en = (struct engine){.loop = l, .config = config, .life_fd = -EBADF};
+	r = open_maps(en, e);
+	if (r >= 0)
+		r = programs_find(config->lib_dir, &p) < 0 ? err_nomem(e) : 0;
+	if (r >= 0)
+		r = en->life_fd = lock_life(config->exec_root, LIFE_WAIT_MS, e);
+	if (r >= 0)
+		r = read_id(en, e);
+	if (r >= 0)
+		r = open_store(en, &p, e);
+	if (r >= 0)
+		r = open_runtime(en, e);
+	if (r >= 0)
+		r = open_net(en, &p, e);
+	if (r >= 0)
+		r = engine_recover(en, e);
+	if (r >= 0)
+		r = load_builtin(en, &p, e);
+	if (r < 0) {
+		engine_close(en);
+		return r;
+	}
+	*ret = en;
+	return 0;
+}
+
+static bool busy(struct engine *en)
+{
+	struct container *c;
+
+	list_for_each (c, &en->containers, node)
+		if (c->starting || c->cleaning || c->locked)
+			return true;
+	return false;
+}
+
+/* What is under way may end: half-made starts would only be undone by the next life. */
+static void drain(struct engine *en)
+{
+	int64_t end = clock_mono_ns() + en->config->shutdown_timeout * NS_PER_S;
+	bool told = false;
+
+	while (busy(en) && clock_mono_ns() < end && loop_run_once(en->loop, 50) >= 0) {
+		if (!told)
+			log_info("waiting for operations that are under way");
+		told = true;
+	}
+	(void)loop_run_once(en->loop, 0); /* deferred frees */
+}
+
+static bool any_running(struct engine *en)
+{
+	struct container *c;
+
+	list_for_each (c, &en->containers, node)
+		if (c->st.status == CONTAINER_RUNNING || c->starting)
+			return true;
+	return false;
+}
+
+static void free_objects(struct engine *en)
+{
+	struct container *c;
+	struct volume *v;
+	size_t pos = 0;
+
+	list_for_each (c, &en->containers, node) {
+		restart_cancel(c);
+		attachments_drop(c);
+		container_free(c);
+	}
+	while (en->volumes && (v = map_next(en->volumes, &pos, NULL)))
+		volume_free(v);
+	map_free(en->volumes);
+	map_free(en->execs);
+	map_free(en->by_id);
+	map_free(en->by_name);
+}
+
+void engine_close(struct engine *en)
+{
+	bool opened = en && en->net;
+
+	if (!en)
+		return;
+	en->closing = true;
+	if (opened)
+		drain(en);
+	net_close(en->net, opened && !any_running(en));
+	if (en->containers.next)
+		free_objects(en);
+	runtime_close(en->runtime);
+	images_close(en->images);
+	job_pool_free(en->jobs); /* before what the jobs' ends look at */
+	storage_close(en->storage);
+	db_close(en->db);
+	events_close(en);
+	(void)fd_close(en->life_fd);
+	free(en);
+}

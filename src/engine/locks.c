@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* locks.c - see locks.h */
+
+#include <fcntl.h>
+#include <string.h>
+#include <sys/file.h>
+#include <time.h>
+
+#include "base/clock.h"
+#include "base/fs.h"
+#include "base/log.h"
+#include "base/str.h"
+#include "engine/locks.h"
+
+#define POLL_MS 20
+
+static int open_lock(const char *path, struct err *e)
+{
+	int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+
+	return fd < 0 ? err_sys(e, errno, "cannot open %s", path) : fd;
+}
+
+static int in_use(const char *path, const char *dir, const char *what, struct err *e)
+{
+	auto_buf struct buf text = BUF_INIT(64);
+	uint32_t pid;
+
+	if (fs_read(path, 32, &text) < 0 || parse_u32(buf_str(&text), &pid) < 0)
+		return err_conflict(e, "the %s %s is already in use by another engine", what, dir);
+	return err_conflict(e, "the %s %s is already in use by another engine (pid %u)", what, dir,
+			    pid);
+}
+
+int lock_folder(const char *dir, const char *what, struct err *e)
+{
+	auto_free char *path = str_printf("%s/lock", dir);
+	char pid[16];
+	int len = snprintf(pid, sizeof(pid), "%d", getpid());
+	auto_close int fd = path ? open_lock(path, e) : err_nomem(e);
+
+	if (fd < 0)
+		return fd;
+	if (flock(fd, LOCK_EX | LOCK_NB) < 0)
+		return errno == EWOULDBLOCK ? in_use(path, dir, what, e)
+					    : err_sys(e, errno, "cannot lock %s", path);
+	if (ftruncate(fd, 0) < 0 || pwrite(fd, pid, (size_t)len, 0) != len)
+		return err_sys(e, errno, "cannot write %s", path);
+	return TAKE_FD(fd);
+}
+
+int lock_life(const char *dir, int64_t wait_ms, struct err *e)
+{
+	const struct timespec pause = {.tv_nsec = POLL_MS * NS_PER_MS};
+	int64_t end = clock_mono_ns() + wait_ms * NS_PER_MS;
+	auto_free char *path = str_printf("%s/life", dir);
+	auto_close int fd = path ? open_lock(path, e) : err_nomem(e);
+	bool told = false;
+
+	if (fd < 0)
+		return fd;
+	while (flock(fd, LOCK_EX | LOCK_NB) < 0) {
+		if (errno != EWOULDBLOCK && errno != EINTR)
+			return err_sys(e, errno, "cannot lock %s", path);
+		if (clock_mono_ns() > end)
+			return err_set(
+				e, ERR_CONFLICT, EBUSY,
+				"children of the last engine below %s are still at work after %lld "
+				"ms (they hold %s)",
+				dir, (long long)wait_ms, path);
+		if (!told)
+			log_info("waiting for children of the last life of this engine lock=%s",
+				 path);
+		told = true;
+		(void)nanosleep(&pause, NULL);
+	}
+	return TAKE_FD(fd);
+}

@@ -1,0 +1,403 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * conmon.c - starting conmon, and the messages it sends
+ *
+ * conmon is started with --sync: it stays the process we started (in a session of its own), so its
+ * end is seen. It gets pipes by environment variables:
+ *   _OCI_SYNCPIPE    it writes {"data":<pid>} (or "pid"), or a negative number and "message" when
+ *                    the runtime failed; for an exec a second line with the exit code
+ *   _OCI_STARTPIPE   it reads: once before anything is done, and with --exec-attach once more
+ *                    before the process runs
+ *   _OCI_ATTACHPIPE  with --exec-attach: a line once the attach socket listens
+ * It does not inherit the life lock: it outlives us. Source: conmon(8), conmon's README.
+ */
+
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "base/fs.h"
+#include "base/json.h"
+#include "base/log.h"
+#include "base/str.h"
+#include "loop/spawn.h"
+#include "runtime/internal.h"
+
+struct sync {
+	struct list node;
+	struct runtime *r;
+	struct sync_ops ops;
+	int fd, start_fd, attach_fd;
+	struct source *io, *attach_io, *child;
+	int pidfd;
+	struct buf in;
+	bool is_exec, made;
+};
+
+static void sync_free(struct sync *s)
+{
+	list_remove(&s->node);
+	(void)source_free(s->io);
+	(void)source_free(s->attach_io);
+	(void)source_free(s->child);
+	(void)fd_close(s->fd);
+	(void)fd_close(s->start_fd);
+	(void)fd_close(s->attach_fd);
+	(void)fd_close(s->pidfd);
+	buf_done(&s->in);
+	free(s);
+}
+
+void syncs_drop(struct runtime *r)
+{
+	struct sync *s;
+
+	list_for_each (s, &r->syncs, node)
+		sync_free(s);
+}
+
+/* ---- what it says ---- */
+
+static void fail(struct sync *s, const char *text)
+{
+	struct sync_ops ops = s->ops;
+	struct err e = {0};
+	int r = rt_failure(s->r, text, &e);
+
+	sync_free(s);
+	ops.made(r, &e, ops.data);
+}
+
+static void finish(struct sync *s, int code)
+{
+	struct sync_ops ops = s->ops;
+
+	sync_free(s);
+	if (ops.ended)
+		ops.ended(code, ops.data);
+}
+
+/* One line. Return: whether @s lives on. */
+static bool message(struct sync *s, const char *text, size_t len)
+{
+	auto_json json_t *m = NULL;
+	json_t *v;
+	json_int_t n;
+
+	if (json_read(text, len, &m, NULL) < 0 || !json_is_object(m)) {
+		if (!s->made) {
+			fail(s, "conmon's answer is unreadable");
+			return false;
+		}
+		finish(s, 255);
+		return false;
+	}
+	v = json_get(m, "data");
+	v = v ? v : json_get(m, s->made ? "exit_code" : "pid");
+	n = json_is_integer(v) ? json_integer_value(v) : -1;
+	if (s->made) {
+		finish(s, n < 0 || n > 255 ? 255 : (int)n);
+		return false;
+	}
+	if (n <= 0) {
+		const char *why = NULL;
+
+		(void)json_get_str(m, "", "message", &why, NULL);
+		fail(s, why ? why : "");
+		return false;
+	}
+	s->made = true;
+	s->ops.made((int)n, NULL, s->ops.data);
+	if (!s->is_exec) {
+		/* nothing more is said; conmon itself lives as long as the container */
+		s->io = source_free(s->io);
+		s->fd = fd_close(s->fd);
+	}
+	return true;
+}
+
+static void readable(int fd, uint32_t events, void *data)
+{
+	struct sync *s = data;
+	char chunk[4096], *nl;
+	ssize_t n = read(fd, chunk, sizeof(chunk));
+
+	(void)events;
+	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+		return;
+	if (n <= 0 || buf_add(&s->in, chunk, (size_t)n) < 0) {
+		if (s->made)
+			finish(s, 255);
+		else
+			fail(s, "conmon ended before the process was there");
+		return;
+	}
+	while (s->in.len && (nl = memchr(s->in.data, '\n', s->in.len))) {
+		size_t len = (size_t)(nl - s->in.data);
+		auto_free char *line = strndup(s->in.data, len);
+
+		buf_consume(&s->in, len + 1);
+		if (!line || !message(s, line, len) || s->fd < 0)
+			return;
+	}
+}
+
+static void let_run(struct sync *s)
+{
+	if (s->start_fd >= 0 && write(s->start_fd, "", 1) != 1)
+		log_debug("conmon does not listen any more error=%s", strerror(errno));
+}
+
+/* --exec-attach: the socket listens. */
+static void attachable(int fd, uint32_t events, void *data)
+{
+	struct sync *s = data;
+	struct err e = {0};
+	char line[256];
+	ssize_t n = read(fd, line, sizeof(line));
+
+	(void)events;
+	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+		return;
+	s->attach_io = source_free(s->attach_io);
+	s->attach_fd = fd_close(s->attach_fd);
+	if (n <= 0)
+		return; /* the sync pipe tells why */
+	if (s->ops.attachable(s->ops.data, &e) < 0) {
+		fail(s, e.msg); /* conmon sees our end of the start pipe close, and ends */
+		return;
+	}
+	let_run(s);
+	s->start_fd = fd_close(s->start_fd);
+}
+
+/* conmon itself ended: of a container its exit file has come, or the pidfd tells. */
+static void conmon_ended(pid_t pid, int status, void *data)
+{
+	struct sync *s = data;
+
+	(void)pid;
+	(void)status;
+	s->child = source_free(s->child);
+	s->pidfd = fd_close(s->pidfd);
+	if (s->fd < 0)
+		sync_free(s); /* else what it wrote is still to be read */
+}
+
+/* ---- its start ---- */
+
+struct argv {
+	char **v;
+	int fail;
+};
+
+static void add(struct argv *a, const char *s)
+{
+	if (!a->fail)
+		a->fail = strv_add(&a->v, s);
+}
+
+static void add_path(struct argv *a, const char *flag, const struct runtime *r,
+		     const struct conmon_args *c, const char *file)
+{
+	auto_free char *path = rt_path(r, c->id, c->exec_id, file);
+
+	add(a, flag);
+	if (path)
+		add(a, path);
+	else
+		a->fail = -ENOMEM;
+}
+
+static int conmon_argv(const struct runtime *r, const struct conmon_args *c, char ***ret)
+{
+	auto_free char *exits = str_printf("%s/exits", r->exec_root);
+	auto_free char *log = c->log_path ? str_printf("k8s-file:%s", c->log_path) : NULL;
+	struct argv a = {0};
+
+	add(&a, r->conmon);
+	add(&a, "--sync");
+	add(&a, "--api-version");
+	add(&a, "1");
+	add(&a, "-c");
+	add(&a, c->id);
+	add(&a, "-u");
+	add(&a, c->exec_id ? c->exec_id : c->id);
+	add(&a, "-r");
+	add(&a, r->program);
+	add(&a, "--runtime-arg");
+	add(&a, "--root");
+	add(&a, "--runtime-arg");
+	add(&a, r->root);
+	add_path(&a, "-b", r, c, NULL);
+	add_path(&a, "-p", r, c, "pidfile");
+	add_path(&a, "-P", r, c, "conmon.pid");
+	add(&a, "--full-attach");
+	add(&a, "-l");
+	add(&a, log ? log : "off");
+	if (c->log_max_bytes) {
+		char text[24];
+
+		(void)snprintf(text, sizeof(text), "%lld", (long long)c->log_max_bytes);
+		add(&a, "--log-size-max");
+		add(&a, text);
+	}
+	if (c->exec_id) {
+		add(&a, "-e");
+		add_path(&a, "--exec-process-spec", r, c, "process.json");
+		if (c->attach)
+			add(&a, "--exec-attach");
+	} else {
+		add(&a, "--exit-dir");
+		add(&a, exits);
+	}
+	if (c->tty)
+		add(&a, "-t");
+	if (c->open_stdin)
+		add(&a, "-i");
+	if (c->open_stdin && !c->stdin_once)
+		add(&a, "--leave-stdin-open");
+	if (a.fail || !exits) {
+		strv_free(a.v);
+		return -ENOMEM;
+	}
+	*ret = a.v;
+	return 0;
+}
+
+static int pipes(int sync[2], int start[2], int attach[2], bool with_attach)
+{
+	if (pipe2(sync, O_CLOEXEC) < 0 || pipe2(start, O_CLOEXEC) < 0 ||
+	    (with_attach && pipe2(attach, O_CLOEXEC) < 0))
+		return -errno;
+	(void)fd_nonblock(sync[0]);
+	if (with_attach)
+		(void)fd_nonblock(attach[0]);
+	return 0;
+}
+
+static int watch(struct sync *s, pid_t pid)
+{
+	int r = loop_io(s->r->loop, s->fd, EPOLLIN, readable, s, &s->io);
+
+	if (r >= 0 && s->attach_fd >= 0)
+		r = loop_io(s->r->loop, s->attach_fd, EPOLLIN, attachable, s, &s->attach_io);
+	if (r >= 0)
+		r = loop_child(s->r->loop, pid, s->pidfd, conmon_ended, s, &s->child);
+	return r;
+}
+
+static void close_pair(int fds[2])
+{
+	fds[0] = fd_close(fds[0]);
+	fds[1] = fd_close(fds[1]);
+}
+
+/* Starts the program; on success @s has our ends of the pipes. */
+static pid_t launch(struct sync *s, char *const *argv, bool with_attach)
+{
+	static const char *const env[] = {
+		"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+		"_OCI_SYNCPIPE=3", "_OCI_STARTPIPE=4", "_OCI_ATTACHPIPE=5", NULL};
+	int sync[2] = {-EBADF, -EBADF}, start[2] = {-EBADF, -EBADF}, attach[2] = {-EBADF, -EBADF};
+	int rc = pipes(sync, start, attach, with_attach);
+	struct spawn_fd fds[] = {{sync[1], 3}, {start[0], 4}, {attach[1], 5}};
+	struct spawn sp = SPAWN_INIT;
+	pid_t pid;
+
+	sp.argv = (const char *const *)argv;
+	sp.env = env;
+	sp.fds = fds;
+	sp.n_fds = with_attach ? 3 : 2;
+	sp.new_session = true;
+	pid = rc < 0 ? rc : spawn_start(&sp, &s->pidfd);
+	if (pid > 0) {
+		s->fd = TAKE_FD(sync[0]);
+		s->start_fd = TAKE_FD(start[1]);
+		s->attach_fd = with_attach ? TAKE_FD(attach[0]) : -EBADF;
+	}
+	close_pair(sync);
+	close_pair(start);
+	close_pair(attach);
+	return pid;
+}
+
+int conmon_start(struct runtime *r, const struct conmon_args *a, const struct sync_ops *ops,
+		 struct err *e)
+{
+	auto_strv char **argv = NULL;
+	struct sync *s = calloc(1, sizeof(*s));
+	pid_t pid;
+	int rc;
+
+	if (!s)
+		return err_nomem(e);
+	*s = (struct sync){.r = r,
+			   .ops = *ops,
+			   .fd = -EBADF,
+			   .start_fd = -EBADF,
+			   .attach_fd = -EBADF,
+			   .pidfd = -EBADF,
+			   .in = BUF_INIT(SYNC_MAX),
+			   .is_exec = a->exec_id != NULL};
+	list_append(&r->syncs, &s->node);
+	rc = conmon_argv(r, a, &argv);
+	pid = rc < 0 ? rc : launch(s, argv, a->attach);
+	rc = pid < 0 ? (int)pid : watch(s, pid);
+	if (rc < 0) {
+		sync_free(s);
+		return err_sys(e, -rc, "cannot start %s", r->conmon);
+	}
+	let_run(s);
+	if (!a->attach)
+		s->start_fd = fd_close(s->start_fd);
+	return 0;
+}
+
+/* ---- the runtime's words in Docker's ---- */
+
+/* crun: executable file `x` not found in $PATH: No such file or directory */
+static bool not_found(const char *text, char *out, size_t room)
+{
+	static const char before[] = "executable file `";
+	const char *p = strstr(text, before), *end;
+
+	if (!p)
+		return false;
+	p += sizeof(before) - 1;
+	end = strchr(p, '`');
+	end = end ? end : strchr(p, '\'');
+	if (!end)
+		return false;
+	(void)snprintf(out, room, "exec: \"%.*s\": executable file not found in $PATH",
+		       (int)(end - p), p);
+	return true;
+}
+
+int rt_failure(const struct runtime *r, const char *text, struct err *e)
+{
+	enum err_kind kind = ERR_INTERNAL;
+	char what[512], *c;
+
+	if (!not_found(text, what, sizeof(what)))
+		(void)snprintf(what, sizeof(what), "%s",
+			       *text ? text : "the runtime ended without a word");
+	for (c = what; *c; c++) /* one line; Docker's CLI looks for these words in small letters */
+		if (*c == '\n')
+			*c = c[1] ? ' ' : '\0';
+	c = strstr(what, "Permission denied");
+	if (c)
+		*c = 'p';
+	c = strstr(what, "No such file or directory");
+	if (c)
+		*c = 'n';
+	/* the user's command cannot be run: his mistake, not ours */
+	if (strstr(what, "executable file not found") || strstr(what, "permission denied") ||
+	    strstr(what, "no such file or directory"))
+		kind = ERR_INVALID;
+	return err_set(e, kind, EIO,
+		       "failed to create task for container: failed to create shim task: OCI "
+		       "runtime create failed: %s: %s: unknown",
+		       r->name, what);
+}

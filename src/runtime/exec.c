@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * exec.c - one more process in a running container, by a conmon of its own
+ *
+ * With --exec-attach conmon waits until we are attached before the process runs, so that no byte is
+ * lost. The exit code comes by the sync pipe; the folder run/<id>/exec/<eid> is removed then.
+ */
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/fs.h"
+#include "base/log.h"
+#include "base/str.h"
+#include "runtime/internal.h"
+
+struct rexec {
+	struct runtime *r;
+	char *id, *exec_id;
+	bool with_attach;
+	struct rt_attach_ops ops;
+	struct rt_attach *attach;
+	void (*cb)(int pid_or_err, struct rt_attach *a, const struct err *e, void *data);
+	void (*on_exit)(int exit_code, void *data);
+	void *data;
+};
+
+static void rexec_free(struct rexec *x)
+{
+	auto_free char *dir = x->exec_id ? rt_path(x->r, x->id, x->exec_id, NULL) : NULL;
+
+	if (dir && fs_rm_tree(dir) < 0)
+		log_debug("the folder of an exec stays until its container goes exec=%s",
+			  x->exec_id);
+	free(x->id);
+	free(x->exec_id);
+	free(x);
+}
+
+static int attachable(void *data, struct err *e)
+{
+	struct rexec *x = data;
+
+	return rt_attach_open(x->r, x->id, x->exec_id, &x->ops, &x->attach, e);
+}
+
+static void made(int pid_or_err, const struct err *e, void *data)
+{
+	struct rexec *x = data;
+
+	if (pid_or_err > 0) {
+		x->cb(pid_or_err, x->attach, NULL, x->data);
+		return;
+	}
+	if (x->attach)
+		rt_attach_close(x->attach);
+	x->cb(pid_or_err, NULL, e, x->data);
+	rexec_free(x);
+}
+
+static void ended(int exit_code, void *data)
+{
+	struct rexec *x = data;
+
+	x->on_exit(exit_code, x->data);
+	rexec_free(x);
+}
+
+static int write_process(struct runtime *r, const struct rt_exec *x, struct err *e)
+{
+	auto_free char *dir = rt_path(r, x->id, x->exec_id, NULL);
+	auto_free char *path = rt_path(r, x->id, x->exec_id, "process.json");
+	auto_buf struct buf text = BUF_INIT(4u << 20);
+	int rc = dir && path ? spec_exec_process(r, x, &text, e) : err_nomem(e);
+
+	if (rc < 0)
+		return rc;
+	if (buf_err(&text))
+		return err_nomem(e);
+	rc = fs_mkdir_p(dir, 0700);
+	if (rc >= 0)
+		rc = fs_write(path, text.data, text.len, 0600);
+	return rc < 0 ? err_sys(e, -rc, "cannot write %s", path) : 0;
+}
+
+int rt_exec_start(struct runtime *r, const struct rt_exec *rx, const struct rt_attach_ops *attach,
+		  void (*cb)(int pid_or_err, struct rt_attach *a, const struct err *e, void *data),
+		  void (*on_exit)(int exit_code, void *data), void *data, struct err *e)
+{
+	struct conmon_args a = {.id = rx->id,
+				.exec_id = rx->exec_id,
+				.tty = rx->tty,
+				.open_stdin = rx->open_stdin,
+				.stdin_once = true,
+				.attach = attach != NULL};
+	struct rexec *x = calloc(1, sizeof(*x));
+	struct sync_ops ops = {attachable, made, ended, x};
+	int rc;
+
+	if (!x)
+		return err_nomem(e);
+	*x = (struct rexec){.r = r, .cb = cb, .on_exit = on_exit, .data = data};
+	x->id = strdup(rx->id);
+	x->exec_id = strdup(rx->exec_id);
+	if (attach)
+		x->ops = *attach;
+	rc = x->id && x->exec_id ? write_process(r, rx, e) : err_nomem(e);
+	if (rc >= 0)
+		rc = conmon_start(r, &a, &ops, e);
+	if (rc < 0)
+		rexec_free(x);
+	return rc;
+}

@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* internal.h - what the files of runtime/ share */
+#pragma once
+
+#include "base/buf.h"
+#include "base/list.h"
+#include "base/map.h"
+#include "loop/loop.h"
+#include "runtime/runtime.h"
+
+#define SYNC_MAX (64u << 10) /* bytes of one message of conmon */
+
+struct runtime {
+	char *exec_root;
+	char *cgroup_parent; /* "/atoll" */
+	bool is_crun;
+	bool private_mntns;
+	struct loop *loop;
+	char *program, *conmon; /* paths */
+	char *name, *version, *conmon_version;
+	char *root; /* of the runtime's own state: <exec_root>/crun */
+	int life_fd;
+	struct map *procs; /* struct proc by container id */
+	struct list calls; /* struct call: running programs, cut off at the end */
+	struct list syncs; /* struct sync: conmons that have something to say */
+	struct list attaches;
+	int exits; /* inotify on <exec_root>/exits */
+	struct source *exits_io;
+	void (*on_exit)(const char *id, int exit_code, bool oom, int64_t finished_ns, void *data);
+	void *on_exit_data;
+};
+
+/* One container's first process, from create or adoption to its exit. */
+struct proc {
+	struct runtime *r;
+	char id[65];
+	pid_t pid;
+	int pidfd;
+	struct source *watch; /* the pidfd */
+	struct source *grace; /* it ended; conmon has a second to write the exit file */
+};
+
+/* ---- runtime.c ---- */
+char *rt_path(const struct runtime *r, const char *id, const char *exec_id, const char *file);
+
+/* ---- call.c: one short run of crun ---- */
+/* @argv behind the program and its global options; @done(0, "" ) or (-errno, what it wrote to
+ * stderr) once, unless the runtime is closed before. */
+typedef void (*call_fn)(int result, const char *text, void *data);
+int call_run(struct runtime *r, const char *const *argv, call_fn done, void *data) MUST_CHECK;
+int call_wait(struct runtime *r, const char *const *argv) MUST_CHECK; /* blocks: start-up only */
+void calls_drop(struct runtime *r);
+
+/* ---- conmon.c: conmon's start and what it says ---- */
+struct conmon_args {
+	const char *id, *exec_id; /* exec_id NULL: the container */
+	const char *log_path;
+	int64_t log_max_bytes;
+	bool tty, open_stdin, stdin_once;
+	bool attach; /* an exec that waits until it is attached */
+};
+struct sync;
+struct sync_ops {
+	/* the attach socket is there (args.attach): attach, then return 0 to let it run */
+	int (*attachable)(void *data, struct err *e);
+	/* the process exists (pid > 0), or it does not (-errno, @e) and nothing else comes */
+	void (*made)(int pid_or_err, const struct err *e, void *data);
+	/* an exec ended; the sync is freed after it. 255: unknown */
+	void (*ended)(int exit_code, void *data);
+	void *data;
+};
+int conmon_start(struct runtime *r, const struct conmon_args *a, const struct sync_ops *ops,
+		 struct err *e) MUST_CHECK;
+void syncs_drop(struct runtime *r);
+/* Docker's text for what the runtime wrote: ... exec: "x": executable file not found in $PATH */
+int rt_failure(const struct runtime *r, const char *text, struct err *e);
+
+/* ---- exit.c ---- */
+int exits_open(struct runtime *r, struct err *e) MUST_CHECK;
+int proc_add(struct runtime *r, const char *id, pid_t pid, int pidfd /* taken */,
+	     struct err *e) MUST_CHECK;
+struct proc *proc_find(struct runtime *r, const char *id); /* NULL: none */
+void proc_free(struct proc *p);
+/* conmon's exit file. Return: 0, -ENOENT none */
+int exit_file(const struct runtime *r, const char *id, int *ret_code, int64_t *ret_ns) MUST_CHECK;
+
+/* ---- sweep.c ---- */
+void conmon_kill(const struct runtime *r, const char *id); /* of a life before; waits for its end */
+
+/* ---- attach.c ---- */
+void attaches_drop(struct runtime *r);
+
+/*
+ * The process object of an exec, for `crun exec --process`: the container's own process section
+ * (its bundle's config.json) with what @x asks for over it. User and groups are resolved in the
+ * container's rootfs. x->env wins over the container's variables of the same name.
+ */
+int spec_exec_process(struct runtime *r, const struct rt_exec *x, struct buf *out,
+		      struct err *e) MUST_CHECK;

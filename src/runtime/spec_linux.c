@@ -1,0 +1,296 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* spec_linux.c - the linux section: namespaces, sysctls, resources, devices, paths, seccomp */
+
+#include <string.h>
+#include <sys/utsname.h>
+
+#include "base/fs.h"
+#include "base/json.h"
+#include "base/log.h"
+#include "base/str.h"
+#include "runtime/cgroup.h"
+#include "runtime/seccomp.h"
+#include "runtime/spec.h"
+
+#define SECTION_MAX (8u << 20)
+#define CPU_PERIOD  100000 /* microseconds: what Docker takes for --cpus */
+
+/* ---- namespaces ---- */
+
+static void write_ns(struct jsonw *w, const char *type, const char *path)
+{
+	jsonw_object(w, NULL);
+	jsonw_str(w, "type", type);
+	if (path)
+		jsonw_str(w, "path", path);
+	jsonw_end_object(w);
+}
+
+/* "host": the host's; "container:<pid>": that process's; all else: one of its own. */
+static int write_shared_ns(struct jsonw *w, const char *type, const char *file, const char *mode,
+			   struct err *e)
+{
+	char path[64];
+	uint32_t pid;
+
+	if (streq(mode, "host"))
+		return 0;
+	if (!str_has_prefix(mode ? mode : "", "container:")) {
+		write_ns(w, type, NULL);
+		return 0;
+	}
+	if (parse_u32(mode + strlen("container:"), &pid) < 0 || !pid)
+		return err_invalid(e, "invalid %s namespace: %s", type, mode);
+	(void)snprintf(path, sizeof(path), "/proc/%u/ns/%s", pid, file);
+	write_ns(w, type, path);
+	return 0;
+}
+
+static bool own_cgroupns(const struct rt_spec *s)
+{
+	if (!str_empty(s->cgroupns_mode))
+		return !streq(s->cgroupns_mode, "host");
+	return cgroup_layout() == CGROUP_V2; /* Docker's default */
+}
+
+static int namespaces(struct jsonw *w, const struct rt_spec *s, struct err *e)
+{
+	int r;
+
+	jsonw_array(w, "namespaces");
+	write_ns(w, "mount", NULL);
+	if (s->netns_path)
+		write_ns(w, "network", s->netns_path);
+	if (own_cgroupns(s))
+		write_ns(w, "cgroup", NULL);
+	r = write_shared_ns(w, "pid", "pid", s->pid_mode, e);
+	if (r >= 0)
+		r = write_shared_ns(w, "ipc", "ipc", s->ipc_mode, e);
+	if (r >= 0)
+		r = write_shared_ns(w, "uts", "uts", s->uts_mode, e);
+	jsonw_end_array(w);
+	return r;
+}
+
+/* ---- sysctls ---- */
+
+/* A network namespace made for this container, not one it shares. */
+static bool own_netns(const struct rt_spec *s)
+{
+	const char *name = s->netns_path ? strrchr(s->netns_path, '/') : NULL;
+
+	return name && !strncmp(name + 1, s->id, 12);
+}
+
+/* Docker lets every user of a container bind low ports and ping. */
+static void default_sysctl(struct jsonw *w, const struct rt_spec *s, const char *key,
+			   const char *value)
+{
+	if (own_netns(s) && !json_object_get(s->sysctls, key))
+		jsonw_str(w, key, value);
+}
+
+static void sysctls(struct jsonw *w, const struct rt_spec *s)
+{
+	const char *key;
+	json_t *v;
+
+	jsonw_object(w, "sysctl");
+	json_object_foreach(s->sysctls, key, v)
+	{
+		/* net/ has set these when it made the namespace */
+		if (json_is_string(v) && !(s->netns_path && str_has_prefix(key, "net.")))
+			jsonw_str(w, key, json_string_value(v));
+	}
+	default_sysctl(w, s, "net.ipv4.ip_unprivileged_port_start", "0");
+	default_sysctl(w, s, "net.ipv4.ping_group_range", "0 2147483647");
+	if (!str_empty(s->domainname) && !streq(s->uts_mode, "host") &&
+	    !json_object_get(s->sysctls, "kernel.domainname"))
+		jsonw_str(w, "kernel.domainname", s->domainname);
+	jsonw_end_object(w);
+}
+
+/* ---- resources ---- */
+
+/* Whether this host counts swap; Docker goes without that limit where it does not. */
+static bool swap_limits(void)
+{
+	auto_buf struct buf own = BUF_INIT(4096);
+	auto_free char *file = NULL;
+	char *path;
+
+	if (cgroup_layout() != CGROUP_V2)
+		return fs_exists("/sys/fs/cgroup/memory/memory.memsw.limit_in_bytes");
+	if (fs_read("/proc/self/cgroup", 4096, &own) < 0)
+		return false;
+	path = strstr(buf_str(&own), "0::/");
+	if (!path)
+		return false;
+	path += strlen("0::");
+	path[strcspn(path, "\n")] = '\0';
+	if (streq(path, "/"))
+		return true; /* the root has no such file; those below do */
+	file = str_printf("/sys/fs/cgroup%s/memory.swap.max", path);
+	return file && fs_exists(file);
+}
+
+static void memory(struct jsonw *w, const struct rt_spec *s)
+{
+	int64_t swap = s->memory_swap;
+
+	if (!swap && s->memory > 0 && s->memory <= INT64_MAX / 2)
+		swap = s->memory * 2; /* Docker's default: as much swap as memory */
+	if (s->memory <= 0 && s->memory_reservation <= 0 && !s->oom_kill_disable)
+		return;
+	jsonw_object(w, "memory");
+	if (s->memory > 0)
+		jsonw_i64(w, "limit", s->memory);
+	if (s->memory_reservation > 0)
+		jsonw_i64(w, "reservation", s->memory_reservation);
+	if (s->memory > 0 && swap && swap_limits())
+		jsonw_i64(w, "swap", swap);
+	else if (s->memory_swap)
+		log_warn("this host does not limit swap; memory limited without it "
+			 "container=%.12s",
+			 s->id);
+	if (s->oom_kill_disable && cgroup_layout() != CGROUP_V2)
+		jsonw_bool(w, "disableOOMKiller", true);
+	jsonw_end_object(w);
+}
+
+static void cpu(struct jsonw *w, const struct rt_spec *s)
+{
+	int64_t quota = s->cpu_quota, period = s->cpu_period;
+
+	if (s->nano_cpus > 0) {
+		period = CPU_PERIOD;
+		quota = s->nano_cpus / (1000000000 / CPU_PERIOD);
+	}
+	if (!s->cpu_shares && !quota && !period && !s->cpuset_cpus && !s->cpuset_mems)
+		return;
+	jsonw_object(w, "cpu");
+	if (s->cpu_shares > 0)
+		jsonw_i64(w, "shares", s->cpu_shares);
+	if (quota)
+		jsonw_i64(w, "quota", quota);
+	if (period > 0)
+		jsonw_i64(w, "period", period);
+	if (s->cpuset_cpus)
+		jsonw_str(w, "cpus", s->cpuset_cpus);
+	if (s->cpuset_mems)
+		jsonw_str(w, "mems", s->cpuset_mems);
+	jsonw_end_object(w);
+}
+
+static void resources(struct jsonw *w, const struct rt_spec *s, const char *device_rules)
+{
+	jsonw_object(w, "resources");
+	jsonw_raw(w, "devices", device_rules);
+	memory(w, s);
+	cpu(w, s);
+	if (s->pids_limit > 0 || s->pids_limit == -1) {
+		jsonw_object(w, "pids");
+		jsonw_i64(w, "limit", s->pids_limit);
+		jsonw_end_object(w);
+	}
+	jsonw_end_object(w);
+}
+
+static int cgroups_path(struct jsonw *w, const struct spec *sp, struct err *e)
+{
+	const char *parent = sp->s->cgroup_parent ? sp->s->cgroup_parent : sp->r->cgroup_parent;
+	auto_strv char **parts = NULL;
+
+	parent += strspn(parent, "/");
+	if (strv_split(parent, "/", &parts) < 0)
+		return err_nomem(e);
+	if (strv_has(parts, ".."))
+		return err_invalid(e, "invalid cgroup parent: %s", parent);
+	jsonw_strf(w, "cgroupsPath", "/%s%s%s", parent, *parent ? "/" : "", sp->s->id);
+	return 0;
+}
+
+/* ---- paths ---- */
+
+static const char *const masked[] = {
+	"/proc/acpi",
+	"/proc/asound",
+	"/proc/interrupts",
+	"/proc/kcore",
+	"/proc/keys",
+	"/proc/latency_stats",
+	"/proc/timer_list",
+	"/proc/timer_stats",
+	"/proc/sched_debug",
+	"/proc/scsi",
+	"/sys/firmware",
+	"/sys/devices/virtual/powercap",
+	NULL,
+};
+static const char *const readonly[] = {"/proc/bus",	      "/proc/fs", "/proc/irq", "/proc/sys",
+				       "/proc/sysrq-trigger", NULL};
+
+static void paths(struct jsonw *w, const char *key, char *const *own, const char *const *defaults)
+{
+	jsonw_array(w, key);
+	if (own)
+		for (; *own; own++)
+			jsonw_str(w, NULL, *own);
+	else
+		for (; *defaults; defaults++)
+			jsonw_str(w, NULL, *defaults);
+	jsonw_end_array(w);
+}
+
+/* ---- seccomp ---- */
+
+static int seccomp(struct jsonw *w, const struct spec *sp, struct err *e)
+{
+	const char *profile = sp->s->seccomp;
+	auto_buf struct buf text = BUF_INIT(SECTION_MAX);
+	struct seccomp_target t = {.caps = sp->caps};
+	struct utsname u;
+	int r;
+
+	if (streq(profile, "unconfined") || (!profile && sp->s->privileged))
+		return 0;
+	if (uname(&u) < 0)
+		return err_sys(e, errno, "uname");
+	t.machine = u.machine;
+	t.release = u.release;
+	r = seccomp_resolve(profile ? profile : seccomp_default, &t, &text, e);
+	if (r > 0)
+		jsonw_raw(w, "seccomp", buf_str(&text));
+	return r < 0 ? r : 0;
+}
+
+int spec_linux(struct jsonw *w, const struct spec *sp, struct err *e)
+{
+	auto_buf struct buf rules = BUF_INIT(SECTION_MAX);
+	struct jsonw rw = JSONW_INIT(&rules);
+	const struct rt_spec *s = sp->s;
+	int r;
+
+	jsonw_object(w, "linux");
+	r = namespaces(w, s, e);
+	if (r >= 0)
+		r = spec_devices(w, &rw, s, e);
+	if (r >= 0)
+		r = cgroups_path(w, sp, e);
+	if (r >= 0)
+		r = seccomp(w, sp, e);
+	if (r < 0)
+		return r;
+	if (buf_err(&rules))
+		return err_sys(e, -buf_err(&rules), "cannot write the device rules");
+	sysctls(w, s);
+	resources(w, s, buf_str(&rules));
+	if (!s->privileged) {
+		paths(w, "maskedPaths", s->masked_paths, masked);
+		paths(w, "readonlyPaths", s->readonly_paths, readonly);
+	}
+	if (spec_propagation(s))
+		jsonw_str(w, "rootfsPropagation", spec_propagation(s));
+	jsonw_end_object(w);
+	return 0;
+}
