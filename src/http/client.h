@@ -39,7 +39,8 @@ struct http_call {
 	/* a streamed response (status < 300): pieces as they come; non-zero ends the call with that
 	 * value */
 	int (*on_data)(void *data, const void *piece, size_t len);
-	/* the head is there, the body not yet (a wait answers so); non-zero ends the call likewise */
+	/* the head is there, the body not yet (a wait answers so); non-zero ends the call likewise
+	 */
 	int (*on_head)(void *data, unsigned status);
 	void *data;
 };

@@ -34,8 +34,8 @@ struct response {
 	uint64_t left; /* of the body or chunk */
 	char *content_type;
 	char *api_version; /* the header of Docker's engines, or NULL */
-	struct buf line;  /* an unfinished line */
-	size_t head_seen; /* bytes of header and trailer lines */
+	struct buf line;   /* an unfinished line */
+	size_t head_seen;  /* bytes of header and trailer lines */
 	bool have_length, chunked;
 	/* non-zero ends the parsing with that value */
 	int (*body)(void *data, const char *piece, size_t len);

@@ -145,6 +145,11 @@ static bool tag_ok(const char *s, size_t len)
 	return true;
 }
 
+bool image_tag_ok(const char *tag)
+{
+	return tag_ok(tag, strlen(tag));
+}
+
 static int invalid(struct err *e)
 {
 	return err_invalid(e, "invalid reference format");

@@ -20,6 +20,7 @@ struct image_ref {
 };
 int image_ref_parse(const char *s, struct image_ref *ret, struct err *e) MUST_CHECK;
 void image_ref_done(struct image_ref *r);
+bool image_tag_ok(const char *tag);
 char *
 image_ref_canonical(const struct image_ref *r); /* "docker.io/library/busybox:latest", malloc'ed */
 char *image_ref_familiar(const struct image_ref *r); /* "busybox:latest", malloc'ed */

@@ -16,9 +16,8 @@
 
 struct steps {
 	struct loop *loop;
-	const char *operation;
-	const struct step *table;
-	size_t n, at;
+	const struct steps_def *def;
+	size_t at;
 	void *ctx;
 	steps_finish_fn finish;
 	bool back, inside, waiting, resumed, cancelled;
@@ -33,18 +32,18 @@ static bool fault(const struct steps *s)
 	const char *spec = getenv("ATOLL_FAIL_STEP"), *colon = spec ? strchr(spec, ':') : NULL;
 	uint32_t nth;
 
-	if (!colon || strlen(s->operation) != (size_t)(colon - spec) ||
-	    strncmp(s->operation, spec, (size_t)(colon - spec)) != 0)
+	if (!colon || strlen(s->def->operation) != (size_t)(colon - spec) ||
+	    strncmp(s->def->operation, spec, (size_t)(colon - spec)) != 0)
 		return false;
 	return parse_u32(colon + 1, &nth) >= 0 && s->at + 1 == nth;
 }
 
 static int step_do(struct steps *s, struct err *e)
 {
-	const struct step *st = &s->table[s->at];
+	const struct step *st = &s->def->table[s->at];
 
 	if (s->cancelled)
-		return err_set(e, ERR_INTERNAL, ECANCELED, "%s was cancelled", s->operation);
+		return err_set(e, ERR_INTERNAL, ECANCELED, "%s was cancelled", s->def->operation);
 	if (fault(s))
 		return err_set(e, ERR_INTERNAL, EIO, "fault injected at step %s", st->name);
 	return st->do_(s, s->ctx, e);
@@ -56,23 +55,24 @@ static void turn_back(struct steps *s, int r, const struct err *e)
 	if (e && e->code)
 		s->e = *e;
 	else
-		(void)err_sys(&s->e, -r, "%s: %s", s->operation, s->table[s->at].name);
+		(void)err_sys(&s->e, -r, "%s: %s", s->def->operation, s->def->table[s->at].name);
 	s->back = true;
-	log_debug("step failed operation=%s step=%s error=%s", s->operation, s->table[s->at].name,
-		  s->e.msg);
+	log_debug("step failed operation=%s step=%s error=%s", s->def->operation,
+		  s->def->table[s->at].name, s->e.msg);
 }
 
 /* Runs until a step waits (false) or all is over (true). */
 static bool run(struct steps *s)
 {
-	while (s->back || s->at < s->n) {
+	while (s->back || s->at < s->def->n) {
 		struct err e = {0};
 		int r;
 
 		s->resumed = false;
 		s->waiting = true; /* steps_resume() may come from within */
 		if (s->back)
-			r = s->table[s->at].undo ? s->table[s->at].undo(s, s->ctx) : STEP_DONE;
+			r = s->def->table[s->at].undo ? s->def->table[s->at].undo(s, s->ctx)
+						      : STEP_DONE;
 		else
 			r = step_do(s, &e);
 		if (r == STEP_WAIT) {
@@ -84,8 +84,9 @@ static bool run(struct steps *s)
 		s->waiting = false;
 		if (s->back) {
 			if (r < 0)
-				log_warn("undo failed operation=%s step=%s error=%s", s->operation,
-					 s->table[s->at].name, strerror(-r));
+				log_warn("undo failed operation=%s step=%s error=%s",
+					 s->def->operation, s->def->table[s->at].name,
+					 strerror(-r));
 			if (!s->at)
 				return true;
 			s->at--;
@@ -104,19 +105,14 @@ static void end(struct steps *s)
 	free(s);
 }
 
-int steps_run(struct loop *l, const char *operation, const struct step *table, size_t n, void *ctx,
-	      steps_finish_fn finish, struct steps **ret)
+int steps_run(struct loop *l, const struct steps_def *def, void *ctx, steps_finish_fn finish,
+	      struct steps **ret)
 {
 	struct steps *s = calloc(1, sizeof(*s));
 
 	if (!s)
 		return -ENOMEM;
-	*s = (struct steps){.loop = l,
-			    .operation = operation,
-			    .table = table,
-			    .n = n,
-			    .ctx = ctx,
-			    .finish = finish};
+	*s = (struct steps){.loop = l, .def = def, .ctx = ctx, .finish = finish};
 	if (ret)
 		*ret = s;
 	s->inside = true;
@@ -143,8 +139,8 @@ void steps_resume(struct steps *s, int result, const struct err *e)
 	s->inside = true;
 	if (s->back) {
 		if (result < 0)
-			log_warn("undo failed operation=%s step=%s error=%s", s->operation,
-				 s->table[s->at].name, strerror(-result));
+			log_warn("undo failed operation=%s step=%s error=%s", s->def->operation,
+				 s->def->table[s->at].name, strerror(-result));
 		if (!s->at) {
 			end(s);
 			return;

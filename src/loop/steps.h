@@ -10,8 +10,8 @@
  * done without waiting; the steps object is freed after it.
  *
  * Tests: ATOLL_FAIL_STEP="operation:n" in the environment makes the nth step of that operation fail
- * (1-based) with ERR_INTERNAL "fault injected at step <name>", each time; steps_count_of() is for
- * the harness. One steps object belongs to the loop thread.
+ * (1-based) with ERR_INTERNAL "fault injected at step <name>", each time. One steps object belongs
+ * to the loop thread.
  */
 #pragma once
 
@@ -34,10 +34,16 @@ struct step {
  * the call */
 typedef void (*steps_finish_fn)(int result, const struct err *e, void *ctx);
 
-/* @table must outlive the run; @ctx is the caller's and freed in @finish. Return: 0 or -ENOMEM
- * (then nothing ran and finish is not called) */
-int steps_run(struct loop *l, const char *operation, const struct step *table, size_t n, void *ctx,
-	      steps_finish_fn finish, struct steps **ret) MUST_CHECK;
+struct steps_def { /* static: must outlive the run */
+	const char *operation;
+	const struct step *table;
+	size_t n;
+};
+
+/* @ctx is the caller's and freed in @finish. Return: 0 or -ENOMEM (then nothing ran and finish is
+ * not called) */
+int steps_run(struct loop *l, const struct steps_def *def, void *ctx, steps_finish_fn finish,
+	      struct steps **ret) MUST_CHECK;
 /* the waiting step (do_ or undo) ended: 0 or -errno with @e (may be NULL) copied */
 void steps_resume(struct steps *s, int result, const struct err *e);
 void steps_cancel(struct steps *s);

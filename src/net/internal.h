@@ -222,6 +222,9 @@ void ports_release(struct sandbox *sb);
 size_t ports_run(const struct net_port *list, size_t n, size_t i);
 /* resolv.c */
 int resolv_host_servers(char ***ret) MUST_CHECK;
+/* recover.c */
+int recover_sweep_links(struct net *n,
+			struct err *e) MUST_CHECK; /* marked links that no endpoint or network has */
 /* reaper.c */
 int reaper_take(struct net *n,
 		struct network *nw) MUST_CHECK; /* 1: a free bridge is nw's now, 0: none */

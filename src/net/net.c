@@ -341,6 +341,8 @@ int net_open(struct loop *l, struct db *db, struct job_pool *jobs, const struct 
 		log_warn("the firewall table is not watched: somebody who flushes it opens this "
 			 "host's containers");
 	if (r >= 0)
+		r = recover_sweep_links(n, e);
+	if (r >= 0)
 		r = open_feed(n, e);
 	if (r < 0) {
 		net_close(n, false);

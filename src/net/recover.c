@@ -122,8 +122,12 @@ static int note_stray(const struct rtnl_link *l, void *data)
 	return 0;
 }
 
-/* Into the group of the dead first: deleting many together takes the kernel no longer than one. */
-static int sweep_links(struct net *n, struct err *e)
+/*
+ * Into the group of the dead first: deleting many together takes the kernel no longer than one.
+ * Called before live sandboxes are mended, too: an attach that was not committed has left a link
+ * whose other end takes a name in the container.
+ */
+int recover_sweep_links(struct net *n, struct err *e)
 {
 	struct strays s;
 	int r;
@@ -133,8 +137,11 @@ static int sweep_links(struct net *n, struct err *e)
 		r = rtnl_link_each(n->rtnl, note_stray, &s);
 		if (r < 0)
 			return err_sys(e, -r, "cannot list the host's links");
-		for (size_t i = 0; r >= 0 && i < s.n; i++)
+		for (size_t i = 0; r >= 0 && i < s.n; i++) {
 			r = rtnl_link_group(n->rtnl, s.list[i], GROUP_DEAD, e);
+			if (r == -ENODEV) /* it went with its namespace meanwhile */
+				r = 0;
+		}
 		if (r >= 0 && s.n)
 			log_info("%zu links of the last life are removed", s.n);
 	} while (r >= 0 && s.n == ARRAY_SIZE(s.list));
@@ -195,7 +202,7 @@ int net_recovered(struct net *n, struct err *e)
 			net_sandbox_stop(n, sb->container_id);
 	rest_lost(n);
 	sweep_pins(n);
-	r = sweep_links(n, e);
+	r = recover_sweep_links(n, e);
 	if (r >= 0) {
 		r = feed_sweep(n->feed);
 		if (r < 0)

@@ -14,6 +14,7 @@ struct nft {
 	unsigned calls;
 	struct map *mirror; /* "set element" -> present */
 	/* watch.c */
+	unsigned chains, rules; /* of the table as we made it */
 	struct loop *loop;
 	struct mnl_socket *watch_sock;
 	struct source *watch_io, *watch_timer;
@@ -23,4 +24,5 @@ struct nft {
 
 int nft_context(struct nft *n, struct err *e) MUST_CHECK;
 int nft_run(struct nft *n, const char *text, struct err *e) MUST_CHECK;
+int nft_learn(struct nft *n) MUST_CHECK; /* what nft_verify() compares with */
 void nft_watch_stop(struct nft *n);

@@ -263,11 +263,15 @@ static void mirror_text(const struct nft *n, struct buf *out)
 int nft_repair(struct nft *n, struct err *e)
 {
 	auto_buf struct buf text = BUF_INIT(TEXT_MAX);
+	int r;
 
 	mirror_text(n, &text);
 	if (buf_err(&text))
 		return err_nomem(e);
-	return nft_run(n, buf_str(&text), e);
+	r = nft_run(n, buf_str(&text), e);
+	if (r >= 0 && (r = nft_learn(n)) < 0)
+		return err_sys(e, -r, "cannot read the firewall table back");
+	return r;
 }
 
 int nft_replace(struct nft_tx *tx, struct err *e)

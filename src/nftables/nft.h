@@ -43,10 +43,10 @@ int nft_replace(struct nft_tx *tx, struct err *e) MUST_CHECK;
 int nft_repair(struct nft *n,
 	       struct err *e) MUST_CHECK; /* table again from the mirror, one transaction */
 int nft_verify(struct nft *n,
-	       bool *ret_intact) MUST_CHECK; /* cheap: the table and its chains exist */
+	       bool *ret_intact) MUST_CHECK; /* cheap: as many chains and rules as we made */
 int nft_delete(struct nft *n) MUST_CHECK;    /* remove the table (tests, uninstall) */
-/* notices foreign changes (NFNLGRP_NFTABLES: table or chain of ours deleted) and repairs within a
- * second, calling @fn after */
+/* notices foreign changes (NFNLGRP_NFTABLES: table, chain or rule of ours gone, a rule added) and
+ * repairs within a second, calling @fn after */
 int nft_watch(struct nft *n, struct loop *l, void (*fn)(void *data), void *data) MUST_CHECK;
 
 /* In a container's namespace (the calling thread is inside): the four stateless rules that carry

@@ -2,8 +2,10 @@
 /*
  * watch.c - noticing that somebody flushed or deleted our table, and putting it back
  *
- * Notifications of NFNLGRP_NFTABLES say that something changed; a deletion of a table or chain (or
- * a lost notification) arms a short timer, then nft_verify() decides whether it was ours.
+ * Notifications of NFNLGRP_NFTABLES say that something changed; a table, chain or rule that goes, a
+ * rule that comes, or a lost notification arms a short timer, then nft_verify() counts whether our
+ * table has the chains and rules that we gave it. (Elements change all the time, and who changed
+ * them is not told: a stranger who takes only elements away is not noticed.)
  */
 
 #include <netinet/in.h> /* before the kernel's headers, which then leave its names alone */
@@ -19,9 +21,8 @@
 #include "loop/loop.h"
 #include "nftables/internal.h"
 
-#define REPAIR_MS   100
-#define CHAINS	    11 /* of data/ruleset.nft; a test compares */
-#define RULES_LEAST 30 /* fewer: somebody flushed our chains */
+#define REPAIR_MS  100
+#define DUMP_TRIES 5 /* while others change the ruleset */
 
 struct count {
 	unsigned n;
@@ -41,7 +42,7 @@ static int count_one(const struct nlmsghdr *nh, void *data)
 	return MNL_CB_OK;
 }
 
-static int dump(uint8_t type, unsigned *ret)
+static int dump_once(uint8_t type, unsigned *ret)
 {
 	struct mnl_socket *s = mnl_socket_open2(NETLINK_NETFILTER, SOCK_CLOEXEC);
 	static char buf[32768]; /* loop thread only */
@@ -77,17 +78,35 @@ static int dump(uint8_t type, unsigned *ret)
 	return r;
 }
 
+static int dump(uint8_t type, unsigned *ret)
+{
+	int r = -EINTR;
+
+	for (int i = 0; r == -EINTR && i < DUMP_TRIES; i++)
+		r = dump_once(type, ret);
+	return r;
+}
+
+static int count(unsigned *chains, unsigned *rules)
+{
+	int r = dump(NFT_MSG_GETCHAIN, chains);
+
+	return r < 0 ? r : dump(NFT_MSG_GETRULE, rules);
+}
+
+int nft_learn(struct nft *n)
+{
+	return count(&n->chains, &n->rules);
+}
+
 int nft_verify(struct nft *n, bool *ret_intact)
 {
 	unsigned chains = 0, rules = 0;
-	int r = dump(NFT_MSG_GETCHAIN, &chains);
+	int r = count(&chains, &rules);
 
-	(void)n;
-	if (r >= 0)
-		r = dump(NFT_MSG_GETRULE, &rules);
 	if (r < 0)
 		return r;
-	*ret_intact = chains >= CHAINS && rules >= RULES_LEAST;
+	*ret_intact = chains && chains == n->chains && rules == n->rules;
 	return 0;
 }
 
@@ -97,7 +116,11 @@ static void check(void *data)
 	struct err e = {0};
 	bool intact = true;
 
-	if (nft_verify(n, &intact) < 0 || intact)
+	if (nft_verify(n, &intact) < 0) { /* others change the ruleset all the time */
+		source_timer_set(n->watch_timer, REPAIR_MS);
+		return;
+	}
+	if (intact)
 		return;
 	if (nft_repair(n, &e) < 0) {
 		log_error("the firewall table was taken away and cannot be put back: %s", e.msg);
@@ -131,7 +154,8 @@ static void notified(int fd, uint32_t events, void *data)
 			unsigned type = NFNL_MSG_TYPE(nh->nlmsg_type);
 
 			suspicious = suspicious || type == NFT_MSG_DELTABLE ||
-				     type == NFT_MSG_DELCHAIN || type == NFT_MSG_DELRULE;
+				     type == NFT_MSG_DELCHAIN || type == NFT_MSG_DELRULE ||
+				     type == NFT_MSG_NEWRULE;
 		}
 	}
 	if (suspicious)

@@ -27,7 +27,10 @@ struct rt_attach {
 	struct rt_attach_ops ops;
 	int fd;
 	struct source *io;
+	struct rt_attach **owner; /* set to NULL when this is freed; may be NULL */
 	bool paused, want_write, reading, dead;
+	bool held;   /* its end is not told before attach_let_end() */
+	bool at_end; /* ... and has come */
 };
 
 static void release(struct rt_attach *a)
@@ -36,14 +39,47 @@ static void release(struct rt_attach *a)
 	a->io = source_free(a->io);
 	a->fd = fd_close(a->fd);
 	a->dead = true;
+	if (a->owner)
+		*a->owner = NULL;
 	if (!a->reading)
 		free(a);
 }
 
 static void interest(struct rt_attach *a)
 {
+	if (!a->io)
+		return;
 	(void)source_io_events(a->io, (a->paused ? 0 : (uint32_t)EPOLLIN) |
 					      (a->want_write ? (uint32_t)EPOLLOUT : 0));
+}
+
+static void end(struct rt_attach *a)
+{
+	struct rt_attach_ops ops = a->ops;
+
+	if (a->held) {
+		a->at_end = true;
+		a->io = source_free(a->io);
+		return;
+	}
+	release(a);
+	ops.closed(ops.data);
+}
+
+void attach_hold(struct rt_attach *a, struct rt_attach **owner)
+{
+	a->held = true;
+	a->owner = owner;
+	a->paused = true;
+	interest(a);
+}
+
+void attach_let_end(struct rt_attach *a)
+{
+	a->held = false;
+	a->owner = NULL;
+	if (a->at_end)
+		end(a);
 }
 
 /* Return: whether more may follow. */
@@ -54,10 +90,7 @@ static bool read_one(struct rt_attach *a, char *room)
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return false;
 	if (n <= 0) {
-		struct rt_attach_ops ops = a->ops;
-
-		release(a);
-		ops.closed(ops.data);
+		end(a);
 		return false;
 	}
 	if (n > 1 && a->ops.output(room[0] == 3 ? 2 : 1, room + 1, (size_t)n - 1, a->ops.data) &&
@@ -82,7 +115,7 @@ static void ready(int fd, uint32_t events, void *data)
 			a->ops.writable(a->ops.data);
 	}
 	if (events & (EPOLLIN | EPOLLHUP | EPOLLERR))
-		for (int i = 0; !a->dead && !a->paused && i < PACKETS_TURN; i++)
+		for (int i = 0; !a->dead && !a->at_end && !a->paused && i < PACKETS_TURN; i++)
 			if (!read_one(a, room))
 				break;
 	a->reading = false;

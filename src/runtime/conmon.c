@@ -63,7 +63,7 @@ static void fail(struct sync *s, const char *text)
 {
 	struct sync_ops ops = s->ops;
 	struct err e = {0};
-	int r = rt_failure(s->r, text, &e);
+	int r = rt_failure(s->r, s->is_exec, text, &e);
 
 	sync_free(s);
 	ops.made(r, &e, ops.data);
@@ -375,27 +375,40 @@ static bool not_found(const char *text, char *out, size_t room)
 	return true;
 }
 
-int rt_failure(const struct runtime *r, const char *text, struct err *e)
+/* One line, with Docker's small letters, for which its CLI looks. */
+static void in_dockers_words(const char *text, char *what, size_t room)
 {
-	enum err_kind kind = ERR_INTERNAL;
-	char what[512], *c;
+	static const char *const words[] = {"Permission denied", "No such file or directory",
+					    "Is a directory"};
 
-	if (!not_found(text, what, sizeof(what)))
-		(void)snprintf(what, sizeof(what), "%s",
-			       *text ? text : "the runtime ended without a word");
-	for (c = what; *c; c++) /* one line; Docker's CLI looks for these words in small letters */
+	if (!not_found(text, what, room))
+		(void)snprintf(what, room, "%s", *text ? text : "the runtime ended without a word");
+	for (char *c = what; *c; c++)
 		if (*c == '\n')
 			*c = c[1] ? ' ' : '\0';
-	c = strstr(what, "Permission denied");
-	if (c)
-		*c = 'p';
-	c = strstr(what, "No such file or directory");
-	if (c)
-		*c = 'n';
+	for (size_t i = 0; i < ARRAY_SIZE(words); i++) {
+		char *c = strstr(what, words[i]);
+
+		if (c)
+			*c = (char)(*c - 'A' + 'a');
+	}
+}
+
+int rt_failure(const struct runtime *r, bool is_exec, const char *text, struct err *e)
+{
+	enum err_kind kind = ERR_INTERNAL;
+	char what[512];
+
+	in_dockers_words(text, what, sizeof(what));
 	/* the user's command cannot be run: his mistake, not ours */
 	if (strstr(what, "executable file not found") || strstr(what, "permission denied") ||
 	    strstr(what, "no such file or directory"))
 		kind = ERR_INVALID;
+	if (is_exec)
+		return err_set(e, kind, EIO,
+			       "OCI runtime exec failed: exec failed: unable to start container "
+			       "process: %s: unknown",
+			       what);
 	return err_set(e, kind, EIO,
 		       "failed to create task for container: failed to create shim task: OCI "
 		       "runtime create failed: %s: %s: unknown",

@@ -40,8 +40,11 @@ static void rexec_free(struct rexec *x)
 static int attachable(void *data, struct err *e)
 {
 	struct rexec *x = data;
+	int r = rt_attach_open(x->r, x->id, x->exec_id, &x->ops, &x->attach, e);
 
-	return rt_attach_open(x->r, x->id, x->exec_id, &x->ops, &x->attach, e);
+	if (r >= 0)
+		attach_hold(x->attach, &x->attach);
+	return r;
 }
 
 static void made(int pid_or_err, const struct err *e, void *data)
@@ -49,6 +52,8 @@ static void made(int pid_or_err, const struct err *e, void *data)
 	struct rexec *x = data;
 
 	if (pid_or_err > 0) {
+		if (x->attach)
+			rt_attach_resume(x->attach);
 		x->cb(pid_or_err, x->attach, NULL, x->data);
 		return;
 	}
@@ -63,6 +68,8 @@ static void ended(int exit_code, void *data)
 	struct rexec *x = data;
 
 	x->on_exit(exit_code, x->data);
+	if (x->attach)
+		attach_let_end(x->attach);
 	rexec_free(x);
 }
 

@@ -73,7 +73,7 @@ int conmon_start(struct runtime *r, const struct conmon_args *a, const struct sy
 		 struct err *e) MUST_CHECK;
 void syncs_drop(struct runtime *r);
 /* Docker's text for what the runtime wrote: ... exec: "x": executable file not found in $PATH */
-int rt_failure(const struct runtime *r, const char *text, struct err *e);
+int rt_failure(const struct runtime *r, bool is_exec, const char *text, struct err *e);
 
 /* ---- exit.c ---- */
 int exits_open(struct runtime *r, struct err *e) MUST_CHECK;
@@ -89,6 +89,11 @@ void conmon_kill(const struct runtime *r, const char *id); /* of a life before; 
 
 /* ---- attach.c ---- */
 void attaches_drop(struct runtime *r);
+/* of an exec: nothing is read before rt_attach_resume(), and the end of its output is told only
+ * after its exit (attach_let_end), for clients ask for the exit code as soon as the stream ends.
+ * *@owner becomes NULL when the attach is freed. */
+void attach_hold(struct rt_attach *a, struct rt_attach **owner);
+void attach_let_end(struct rt_attach *a);
 
 /*
  * The process object of an exec, for `crun exec --process`: the container's own process section

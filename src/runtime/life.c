@@ -89,7 +89,7 @@ static void started(int result, const char *text, void *data)
 	struct err e = {0};
 
 	if (result < 0)
-		result = rt_failure(s->r, text, &e);
+		result = rt_failure(s->r, false, text, &e);
 	s->cb(result, result < 0 ? &e : NULL, s->data);
 	free(s);
 }

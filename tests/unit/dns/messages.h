@@ -22,16 +22,19 @@ static inline void add16(struct msg *m, unsigned v)
 	add(m, (uint8_t[]){(uint8_t)(v >> 8), (uint8_t)v}, 2);
 }
 
-static inline void header(struct msg *m, unsigned id, unsigned flags, unsigned qd, unsigned an,
-			  unsigned ns, unsigned ar)
+struct counts { /* of questions, answers, authorities, additional records */
+	unsigned qd, an, ns, ar;
+};
+
+static inline void header(struct msg *m, unsigned id, unsigned flags, struct counts n)
 {
 	m->len = 0;
 	add16(m, id);
 	add16(m, flags);
-	add16(m, qd);
-	add16(m, an);
-	add16(m, ns);
-	add16(m, ar);
+	add16(m, n.qd);
+	add16(m, n.an);
+	add16(m, n.ns);
+	add16(m, n.ar);
 }
 
 /* "web.net" as labels, not compressed */
@@ -61,7 +64,7 @@ static inline struct msg query(const char *text, unsigned type, bool edns)
 {
 	struct msg m;
 
-	header(&m, 0x1234, DNS_RD, 1, 0, 0, edns);
+	header(&m, 0x1234, DNS_RD, (struct counts){1, 0, 0, edns});
 	name(&m, text);
 	add16(&m, type);
 	add16(&m, CLASS_IN);

@@ -22,7 +22,7 @@ static struct msg answer(const struct dns_query *q, uint32_t ttl)
 	char text[DNAME_TEXT];
 	struct msg m;
 
-	header(&m, 99, DNS_QR | DNS_RA, 1, 1, 0, 0);
+	header(&m, 99, DNS_QR | DNS_RA, (struct counts){1, 1, 0, 0});
 	name(&m, dname_text(&q->name, text));
 	add16(&m, q->type);
 	add16(&m, CLASS_IN);
@@ -43,7 +43,7 @@ int main(void)
 	if (cache_new(&c) < 0)
 		return 1;
 	is_int(cache_get(c, "host", &q, 0, out), 0, "empty");
-	cache_put(c, "host", &q, m.data, m.len, 60, 0);
+	cache_put(c, "host", &q, &(struct cached){m.data, m.len, 60}, 0);
 	n = cache_get(c, "host", &q, 0, out);
 	is_int(n, (int64_t)m.len, "kept");
 	ok(out[0] == 0x12 && out[1] == 0x34, "with the asker's id");
@@ -63,17 +63,17 @@ int main(void)
 	is_int(cache_get(c, "host", &q, 60 * NS_PER_S, out), 0, "over");
 	is_int(cache_len(c), 0, "and gone");
 
-	cache_put(c, "host", &q, big, sizeof(big), 60, 0);
+	cache_put(c, "host", &q, &(struct cached){big, sizeof(big), 60}, 0);
 	is_int(cache_len(c), 0, "too long a message is not kept");
-	cache_put(c, "host", &q, m.data, m.len, 60, 0);
-	cache_put(c, "host", &q, m.data, m.len, 90, 0);
+	cache_put(c, "host", &q, &(struct cached){m.data, m.len, 60}, 0);
+	cache_put(c, "host", &q, &(struct cached){m.data, m.len, 90}, 0);
 	is_int(cache_len(c), 1, "replaced");
 	ok(cache_get(c, "host", &q, 80 * NS_PER_S, out) > 0, "by the newer");
 
 	for (unsigned i = 0; i < 3 * CACHE_ENTRIES; i++) {
 		snprintf(text, sizeof(text), "n%u.example", i);
 		other = question(text, TYPE_A, false);
-		cache_put(c, "host", &other, m.data, m.len, 60, 0);
+		cache_put(c, "host", &other, &(struct cached){m.data, m.len, 60}, 0);
 		if (i % 64 == 0) /* used again and again */
 			(void)cache_get(c, "host", &q, 0, out);
 	}
@@ -84,7 +84,7 @@ int main(void)
 	for (unsigned i = 0; i < 2 * CACHE_BYTES / CACHE_MESSAGE; i++) {
 		snprintf(text, sizeof(text), "b%u.example", i);
 		other = question(text, TYPE_A, false);
-		cache_put(c, "host", &other, big, CACHE_MESSAGE, 60, 0);
+		cache_put(c, "host", &other, &(struct cached){big, CACHE_MESSAGE, 60}, 0);
 	}
 	ok(cache_len(c) <= CACHE_BYTES / CACHE_MESSAGE + 1, "bounded in bytes: %zu", cache_len(c));
 	cache_free(c);

@@ -140,15 +140,15 @@ static void queries(void)
 	is_int(query_parse(cut.data, cut.len, false, &q), 0, "without EDNS");
 	is_int(query_room(&q), 512, "room without EDNS");
 
-	header(&m, 1, DNS_QR, 1, 0, 0, 0);
+	header(&m, 1, DNS_QR, (struct counts){1, 0, 0, 0});
 	is_int(query_parse(m.data, m.len, false, &q), -ENOMSG, "an answer is no query");
-	header(&m, 1, 0x2800, 1, 0, 0, 0);
+	header(&m, 1, 0x2800, (struct counts){1, 0, 0, 0});
 	is_int(query_parse(m.data, m.len, false, &q), RCODE_NOTIMP, "an update");
-	header(&m, 1, 0, 0, 0, 0, 0);
+	header(&m, 1, 0, (struct counts){0, 0, 0, 0});
 	is_int(query_parse(m.data, m.len, false, &q), RCODE_FORMERR, "no question");
-	header(&m, 1, 0, 2, 0, 0, 0);
+	header(&m, 1, 0, (struct counts){2, 0, 0, 0});
 	is_int(query_parse(m.data, m.len, false, &q), RCODE_FORMERR, "two questions");
-	header(&m, 1, 0, 1, 0, 0, 1);
+	header(&m, 1, 0, (struct counts){1, 0, 0, 1});
 	name(&m, "web");
 	add16(&m, TYPE_A);
 	add16(&m, CLASS_IN);
@@ -260,7 +260,7 @@ static struct msg response(unsigned id, unsigned rcode, unsigned an, unsigned ns
 {
 	struct msg m;
 
-	header(&m, id, DNS_QR | DNS_RD | DNS_RA | rcode, 1, an, ns, 0);
+	header(&m, id, DNS_QR | DNS_RD | DNS_RA | rcode, (struct counts){1, an, ns, 0});
 	name(&m, "eXample.com");
 	add16(&m, TYPE_A);
 	add16(&m, CLASS_IN);
@@ -323,7 +323,7 @@ static void responses(void)
 	record(&m, DNS_HEADER, TYPE_A, 0x80000000u, "\1\2\3\4", 4);
 	is_int(response_parse(m.data, m.len, &q, 7, &info), 0, "a negative TTL");
 	ok(!info.cacheable, "is none");
-	header(&m, 7, DNS_QR | RCODE_FORMERR, 0, 0, 0, 0);
+	header(&m, 7, DNS_QR | RCODE_FORMERR, (struct counts){0, 0, 0, 0});
 	is_int(response_parse(m.data, m.len, &q, 7, &info), 0, "an error without its question");
 
 	m = response(7, 0, 1, 0);

@@ -253,6 +253,37 @@ static void sent_again(const char *method, bool again)
 	script_end(&s);
 }
 
+static int head_seen(void *data, unsigned status)
+{
+	*(unsigned *)data = status;
+	return status == 404 ? 7 : 0;
+}
+
+/* The head is told once, before the body; its answer can end the call. */
+static void on_head(void)
+{
+	struct script s = {.answers = {"HTTP/1.1 200 OK\r\nApi-Version: 1.44\r\n"
+				       "Content-Length: 2\r\n\r\nab",
+				       "HTTP/1.1 404 No\r\nContent-Length: 9\r\n\r\nnot all"}};
+	auto_(http_client_free) struct http_client *c = NULL;
+	unsigned status = 0;
+	struct http_call x = {
+		.method = "POST", .path = "/p", .on_head = head_seen, .data = &status};
+	struct http_resp r;
+	struct err e = {0};
+
+	script_start(&s);
+	is_int(http_client_new(s.host, &c, &e), 0, "client");
+	is_int(http_client_call(c, &x, &r, &e), 0, "a head that goes on");
+	is_int(status, 200, "its status");
+	is_str(buf_str(&r.body), "ab", "the body follows");
+	is_str(r.api_version, "1.44", "the engine's version");
+	http_resp_done(&r);
+	is_int(http_client_call(c, &x, &r, &e), 7, "a head that ends the call");
+	http_resp_done(&r);
+	script_end(&s);
+}
+
 static void bad_hosts(void)
 {
 	static const char *const bad[] = {"",	      "unix://",       "http://x",   "tcp://x",
@@ -319,6 +350,7 @@ int main(void)
 	sent_again("GET", true);
 	sent_again("HEAD", true);
 	sent_again("POST", false);
+	on_head();
 	bad_hosts();
 	evil_request();
 	escape();

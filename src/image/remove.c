@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * remove.c - DELETE /images/{ref}: untag, and delete when no name is left
+ *
+ * By a name: the name goes; with the last one the image does too, unless a container uses it. By
+ * an id: it and all its names, if there is at most one or force. A running container's image is
+ * never deleted; of a stopped one's only by force, and its layers stay as long as the container.
+ * Source: the words and decisions of moby's daemon/images/image_delete.go.
+ */
+
+#include <string.h>
+
+#include "base/str.h"
+#include "image/internal.h"
+
+typedef int (*used_fn)(const char *image_id, char short_id[13], void *data);
+
+struct removal {
+	struct images *im;
+	struct image *i;
+	const char *ref;
+	bool force;
+	int used; /* 1 by a stopped container, 2 by a running one */
+	char container[13], id[13];
+	json_t *out;
+};
+
+static int tell(const struct removal *rm, const char *key, const char *value, struct err *e)
+{
+	return json_array_append_new(rm->out, json_pack("{s:s}", key, value)) < 0 ? err_nomem(e)
+										  : 0;
+}
+
+static int conflict(const struct removal *rm, const char *how, const char *what,
+		    const char *container, struct err *e)
+{
+	return err_conflict(e, "conflict: unable to delete %s (%s) - image is %s%s", rm->id, how,
+			    what, container);
+}
+
+static bool several_names(const struct removal *rm)
+{
+	return strv_len(rm->i->tags) > 1;
+}
+
+static int check_id(const struct removal *rm, struct err *e)
+{
+	if (rm->used == 2)
+		return conflict(rm, "cannot be forced", "being used by running container ",
+				rm->container, e);
+	if (rm->force)
+		return 0;
+	if (several_names(rm))
+		return conflict(rm, "must be forced", "referenced in multiple repositories", "", e);
+	if (rm->used)
+		return conflict(rm, "must be forced", "being used by stopped container ",
+				rm->container, e);
+	return 0;
+}
+
+static int untag(const struct removal *rm, const char *name, struct err *e)
+{
+	auto_free char *copy = strdup(name); /* @name goes */
+	int r = copy ? tag_drop(rm->im, copy, e) : err_nomem(e);
+
+	return r < 0 ? r : tell(rm, "Untagged", copy, e);
+}
+
+static int delete_it(const struct removal *rm, struct err *e)
+{
+	auto_strv char **layers = NULL;
+	char id[DIGEST_SIZE];
+	int r = 0;
+
+	(void)snprintf(id, sizeof(id), "%s", rm->i->id);
+	while (r >= 0 && rm->i->tags)
+		r = untag(rm, rm->i->tags[0], e);
+	if (r >= 0)
+		r = image_delete(rm->im, rm->i, &layers, e);
+	if (r >= 0)
+		r = tell(rm, "Deleted", id, e);
+	for (char **l = layers; r >= 0 && l && *l; l++)
+		r = tell(rm, "Deleted", *l, e);
+	return r;
+}
+
+/* The name of this image that @ref is, NULL if it is an id. */
+static const char *as_name(const struct removal *rm, char **buf)
+{
+	if (digest_ok(rm->ref) || tag_name(rm->ref, NULL, buf, NULL) < 0)
+		return NULL;
+	return map_get(rm->im->by_tag, *buf) == rm->i ? *buf : NULL;
+}
+
+static int remove_name(const struct removal *rm, const char *name, struct err *e)
+{
+	int r;
+
+	if (rm->used && !rm->force && !several_names(rm))
+		return err_conflict(e,
+				    "conflict: unable to remove repository reference \"%s\" (must "
+				    "force) - container %s is using its referenced image %s",
+				    rm->ref, rm->container, rm->id);
+	r = untag(rm, name, e);
+	if (r < 0 || rm->i->tags || rm->used == 2) /* a running container keeps it, nameless */
+		return r;
+	return delete_it(rm, e);
+}
+
+int image_remove(struct images *im, const char *ref, bool force, used_fn used, void *data,
+		 json_t *out, struct err *e)
+{
+	struct removal rm = {.im = im, .ref = ref, .force = force, .out = out};
+	auto_free char *buf = NULL;
+	const char *name;
+	int r;
+
+	images_sweep_hidden(im);
+	r = image_find(im, ref, &rm.i, e);
+	if (r < 0)
+		return r;
+	if (rm.i->hidden) /* a container's; for everybody else it is gone */
+		return err_not_found(e, "No such image: %s", ref);
+	(void)snprintf(rm.id, sizeof(rm.id), "%.12s", rm.i->id + strlen("sha256:"));
+	rm.used = used ? used(rm.i->id, rm.container, data) : 0;
+	name = as_name(&rm, &buf);
+	if (name)
+		return remove_name(&rm, name, e);
+	r = check_id(&rm, e);
+	return r < 0 ? r : delete_it(&rm, e);
+}
