@@ -12,6 +12,7 @@
 #include <strings.h>
 
 #include "api/internal.h"
+#include "api/pump.h"
 #include "base/limits.h"
 #include "base/log.h"
 #include "base/str.h"
@@ -24,12 +25,15 @@ int api_new(struct engine *en, struct api **ret, struct err *e)
 		return err_nomem(e);
 	a->en = en;
 	a->loop = engine_loop(en);
+	list_init(&a->pumps);
 	*ret = a;
 	return 0;
 }
 
 void api_free(struct api *a)
 {
+	if (a)
+		pumps_close(a);
 	free(a);
 }
 

@@ -16,6 +16,7 @@ struct engine;
 struct http_req;
 
 int api_new(struct engine *en, struct api **ret, struct err *e) MUST_CHECK;
-void api_free(struct api *a); /* after http_server_free(): no request lives then. NULL allowed */
+/* after http_server_free(): no request lives then; before engine_close(). NULL allowed */
+void api_free(struct api *a);
 /* the http_config.handler; @data is the struct api */
 void api_handle(struct http_req *r, void *data);

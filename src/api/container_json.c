@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "api/internal.h"
+#include "api/sizes.h"
 #include "base/clock.h"
 #include "base/ip.h"
 #include "base/limits.h"
@@ -32,6 +33,13 @@ static void state_json(struct jsonw *w, const struct container *k)
 	jsonw_end_object(w);
 }
 
+static bool no_log(const struct container *k)
+{
+	const json_t *driver = json_get(json_get(container_host_config(k), "LogConfig"), "Type");
+
+	return streq(json_string_value(driver), "none");
+}
+
 static void paths_json(struct jsonw *w, struct container *k)
 {
 	char dir[4096];
@@ -41,7 +49,7 @@ static void paths_json(struct jsonw *w, struct container *k)
 	jsonw_strf(w, "ResolvConfPath", "%s/resolv.conf", dir);
 	jsonw_strf(w, "HostnamePath", "%s/hostname", dir);
 	jsonw_strf(w, "HostsPath", "%s/hosts", dir);
-	jsonw_str(w, "LogPath", container_log_path(k, &log) < 0 ? "" : log);
+	jsonw_str(w, "LogPath", no_log(k) || container_log_path(k, &log) < 0 ? "" : log);
 }
 
 static void lower_dirs(struct jsonw *w, struct container *k, const struct api_call *c)
@@ -228,27 +236,51 @@ static void head_json(struct jsonw *w, struct container *k)
 	jsonw_str(w, "AppArmorProfile", "");
 }
 
-void containers_inspect(struct api_call *c)
+/* @size NULL: without sizes */
+static void answer(struct api_call *c, struct container *k, const int64_t *size)
 {
 	auto_buf struct buf out = BUF_INIT(LIMIT_JSON_REPLY);
+	auto_json json_t *mounts = container_mounts(k);
 	struct jsonw w = JSONW_INIT(&out);
-	auto_json json_t *mounts = NULL;
-	struct container *k;
-	struct err e = {0};
 
-	if (engine_find(c->en, c->params[0], &k, &e) < 0) {
-		api_error(c, &e);
-		return;
-	}
-	mounts = container_mounts(k);
 	jsonw_object(&w, NULL);
 	head_json(&w, k);
 	execs_json(&w, k);
 	jsonw_json(&w, "HostConfig", container_host_config(k));
 	driver_json(&w, k, c);
+	if (size)
+		sizes_json(&w, k, *size, c);
 	jsonw_json(&w, "Mounts", mounts);
 	jsonw_json(&w, "Config", container_config(k));
 	network_settings(&w, k, c);
 	jsonw_end_object(&w);
 	api_json(c, 200, &out);
+}
+
+static void sized(struct api_call *c, const struct sizes *s)
+{
+	struct container *k;
+	struct err e = {0};
+
+	if (engine_find(c->en, s->ids[0], &k, &e) < 0)
+		api_error(c, &e);
+	else
+		answer(c, k, s->bytes);
+}
+
+void containers_inspect(struct api_call *c)
+{
+	auto_strv char **ids = NULL;
+	struct container *k;
+	struct err e = {0};
+	int r = engine_find(c->en, c->params[0], &k, &e);
+
+	if (r >= 0 && strv_add(&ids, container_id(k)) < 0)
+		r = err_nomem(&e);
+	if (r < 0)
+		api_error(c, &e);
+	else if (api_query_bool(c, "size", false))
+		sizes_count(c, TAKE_PTR(ids), sized);
+	else
+		answer(c, k, NULL);
 }

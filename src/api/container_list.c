@@ -1,75 +1,18 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* container_list.c - GET /containers/json: the list, its filters, the texts of ps */
+/* container_list.c - GET /containers/json: the list and its filters */
 
 #include <regex.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "api/internal.h"
+#include "api/sizes.h"
+#include "api/status.h"
 #include "base/clock.h"
 #include "base/ip.h"
 #include "base/limits.h"
 #include "base/str.h"
 #include "image/image.h"
-
-/* "3 minutes": Docker's words for a duration (docker/go-units HumanDuration) */
-static void human(struct buf *out, int64_t ns)
-{
-	int64_t s = ns / NS_PER_S, m = s / 60, h = (m + 30) / 60;
-
-	if (s < 1)
-		(void)buf_puts(out, "Less than a second");
-	else if (s == 1)
-		(void)buf_puts(out, "1 second");
-	else if (s < 60)
-		(void)buf_printf(out, "%lld seconds", (long long)s);
-	else if (m == 1)
-		(void)buf_puts(out, "About a minute");
-	else if (m < 60)
-		(void)buf_printf(out, "%lld minutes", (long long)m);
-	else if (h == 1)
-		(void)buf_puts(out, "About an hour");
-	else if (h < 48)
-		(void)buf_printf(out, "%lld hours", (long long)h);
-	else if (h < 24 * 7 * 2)
-		(void)buf_printf(out, "%lld days", (long long)h / 24);
-	else if (h < 24 * 30 * 2)
-		(void)buf_printf(out, "%lld weeks", (long long)h / 24 / 7);
-	else if (h < 24 * 365 * 2)
-		(void)buf_printf(out, "%lld months", (long long)h / 24 / 30);
-	else
-		(void)buf_printf(out, "%lld years", (long long)h / 24 / 365);
-}
-
-static void status_text(const struct container *k, struct buf *out)
-{
-	const struct container_state *st = container_state(k);
-	int64_t now = clock_real_ns();
-
-	switch (st->status) {
-	case CONTAINER_CREATED:
-		(void)buf_puts(out, "Created");
-		return;
-	case CONTAINER_RUNNING:
-		(void)buf_puts(out, "Up ");
-		human(out, now - st->started_ns);
-		return;
-	case CONTAINER_REMOVING:
-		(void)buf_puts(out, "Removal In Progress");
-		return;
-	case CONTAINER_DEAD:
-		(void)buf_puts(out, "Dead");
-		return;
-	case CONTAINER_RESTARTING:
-	case CONTAINER_EXITED:
-		(void)buf_printf(out, "%s (%d) ",
-				 st->status == CONTAINER_EXITED ? "Exited" : "Restarting",
-				 st->exit_code);
-		human(out, now - st->finished_ns);
-		(void)buf_puts(out, " ago");
-		return;
-	}
-}
 
 /* ---- ports ---- */
 
@@ -142,14 +85,26 @@ static void image_name(struct jsonw *w, const struct container *k, const struct 
 	jsonw_str(w, "ImageID", container_image_id(k));
 }
 
-void container_summary_json(struct jsonw *w, struct container *k, const struct api_call *c)
+static void host_config_json(struct jsonw *w, const struct container *k, const struct api_call *c)
+{
+	const json_t *annotations = json_get(container_host_config(k), "Annotations");
+
+	jsonw_object(w, "HostConfig");
+	jsonw_str(w, "NetworkMode", container_network_mode(k));
+	if (c->version >= 146 && json_object_size(annotations))
+		jsonw_json(w, "Annotations", annotations);
+	jsonw_end_object(w);
+}
+
+/* @size NULL: without sizes */
+static void row(struct jsonw *w, struct container *k, const struct api_call *c, const int64_t *size)
 {
 	auto_buf struct buf command = BUF_INIT(LIMIT_JSON_BODY), status = BUF_INIT(256);
 	json_t *labels = json_get(container_config(k), "Labels");
 	auto_json json_t *mounts = container_mounts(k);
 
 	container_command(k, &command);
-	status_text(k, &status);
+	status_text(container_state(k), clock_real_ns(), &status);
 	jsonw_object(w, NULL);
 	jsonw_str(w, "Id", container_id(k));
 	jsonw_array(w, "Names");
@@ -159,18 +114,23 @@ void container_summary_json(struct jsonw *w, struct container *k, const struct a
 	jsonw_str(w, "Command", buf_str(&command));
 	jsonw_i64(w, "Created", container_created_ns(k) / NS_PER_S);
 	ports_json(w, k, net_sandbox_find(engine_net(c->en), container_id(k)));
+	if (size)
+		sizes_json(w, k, *size, c);
 	if (labels)
 		jsonw_json(w, "Labels", labels);
 	else
 		jsonw_raw(w, "Labels", "{}");
 	jsonw_str(w, "State", container_status_name(container_state(k)->status));
 	jsonw_str(w, "Status", buf_str(&status));
-	jsonw_object(w, "HostConfig");
-	jsonw_str(w, "NetworkMode", container_network_mode(k));
-	jsonw_end_object(w);
+	host_config_json(w, k, c);
 	networks_json(w, k, c);
 	jsonw_json(w, "Mounts", mounts);
 	jsonw_end_object(w);
+}
+
+void container_summary_json(struct jsonw *w, struct container *k, const struct api_call *c)
+{
+	row(w, k, c, NULL);
 }
 
 /* ---- filters ---- */
@@ -182,38 +142,42 @@ struct query {
 	bool all;
 };
 
-/* as Docker: a regular expression on the name with and without its slash */
-static bool name_fits(const struct filters *f, const struct container *k)
+/* As Docker's Match: not asked, or one of the values is a regular expression that @text holds. */
+static bool pattern_fits(const struct filters *f, const char *key, const char *text)
 {
-	char *const *v = filters_get(f, "name");
-	auto_free char *slashed = str_printf("/%s", container_name(k));
+	char *const *v = filters_get(f, key);
 	bool fits = !v;
 
-	for (; !fits && v && *v && slashed; v++) {
+	for (; !fits && *v; v++) {
 		regex_t re;
 
 		if (regcomp(&re, *v, REG_EXTENDED | REG_NOSUB))
 			continue;
-		fits = regexec(&re, container_name(k), 0, NULL, 0) == 0 ||
-		       regexec(&re, slashed, 0, NULL, 0) == 0;
+		fits = regexec(&re, text, 0, NULL, 0) == 0;
 		regfree(&re);
 	}
 	return fits;
 }
 
+/* with and without its slash */
+static bool name_fits(const struct filters *f, const struct container *k)
+{
+	auto_free char *slashed = str_printf("/%s", container_name(k));
+
+	return pattern_fits(f, "name", container_name(k)) ||
+	       (slashed && pattern_fits(f, "name", slashed));
+}
+
 static bool status_fits(const struct query *q, const struct container *k)
 {
 	const struct container_state *st = container_state(k);
-	char *const *codes = filters_get(q->f, "exited");
+	bool up = st->status == CONTAINER_RUNNING || st->status == CONTAINER_RESTARTING;
 	char text[12];
 
-	if (filters_get(q->f, "status"))
-		return filters_exact(q->f, "status", container_status_name(st->status));
-	if (codes) {
-		(void)snprintf(text, sizeof(text), "%d", st->exit_code);
-		return st->status == CONTAINER_EXITED && filters_exact(q->f, "exited", text);
-	}
-	return q->all || st->status == CONTAINER_RUNNING || st->status == CONTAINER_RESTARTING;
+	(void)snprintf(text, sizeof(text), "%d", st->exit_code);
+	return (up || q->all) && filters_exact(q->f, "status", container_status_name(st->status)) &&
+	       (!filters_get(q->f, "exited") ||
+		(!up && st->started_ns && filters_exact(q->f, "exited", text)));
 }
 
 static bool network_fits(const struct query *q, const struct container *k)
@@ -309,7 +273,7 @@ static bool fits(const struct query *q, struct container *k)
 	int64_t ns = container_created_ns(k);
 
 	return status_fits(q, k) && (!q->before_ns || ns < q->before_ns) &&
-	       (!q->since_ns || ns > q->since_ns) && filters_prefix(q->f, "id", container_id(k)) &&
+	       (!q->since_ns || ns > q->since_ns) && pattern_fits(q->f, "id", container_id(k)) &&
 	       name_fits(q->f, k) &&
 	       filters_labels(q->f, "label", json_get(container_config(k), "Labels")) &&
 	       filters_exact(q->f, "health", "none") && filters_exact(q->f, "is-task", "false") &&
@@ -331,9 +295,10 @@ static int named_time(const struct query *q, const char *key, int64_t *ret, stru
 	return r;
 }
 
-static int statuses_ok(const struct filters *f, struct err *e)
+static int values_ok(const struct filters *f, struct err *e)
 {
 	char *const *v = filters_get(f, "status");
+	int64_t n;
 
 	for (; v && *v; v++) {
 		bool known = streq(*v, "paused");
@@ -343,7 +308,47 @@ static int statuses_ok(const struct filters *f, struct err *e)
 		if (!known)
 			return err_invalid(e, "invalid filter 'status=%s'", *v);
 	}
+	for (v = filters_get(f, "exited"); v && *v; v++)
+		if (parse_i64(*v, &n) < 0)
+			return err_invalid(e, "invalid filter 'exited=%s'", *v);
 	return 0;
+}
+
+/* ---- the list ---- */
+
+static int select_all(const struct query *q, int64_t limit, char ***ret, struct err *e)
+{
+	struct container *k = NULL;
+
+	for (int64_t n = 0; limit <= 0 || n < limit; n++) {
+		do
+			k = engine_container_next(q->c->en, k);
+		while (k && !fits(q, k));
+		if (!k)
+			break;
+		if (strv_add(ret, container_id(k)) < 0)
+			return err_nomem(e);
+	}
+	return 0;
+}
+
+static void answer(struct api_call *c, char *const *ids, const int64_t *bytes)
+{
+	auto_buf struct buf out = BUF_INIT(LIMIT_JSON_REPLY);
+	struct jsonw w = JSONW_INIT(&out);
+	struct container *k;
+
+	jsonw_array(&w, NULL);
+	for (size_t i = 0; ids && ids[i]; i++)
+		if (engine_find(c->en, ids[i], &k, NULL) >= 0)
+			row(&w, k, c, bytes ? &bytes[i] : NULL);
+	jsonw_end_array(&w);
+	api_json(c, 200, &out);
+}
+
+static void sized(struct api_call *c, const struct sizes *s)
+{
+	answer(c, s->ids, s->bytes);
 }
 
 void containers_list(struct api_call *c)
@@ -352,10 +357,8 @@ void containers_list(struct api_call *c)
 					      "health",	  "id",	    "isolation", "is-task",
 					      "label",	  "name",   "network",	 "publish",
 					      "since",	  "status", "volume",	 NULL};
-	auto_buf struct buf out = BUF_INIT(LIMIT_JSON_REPLY);
 	auto_(filters_free) struct filters *f = NULL;
-	struct jsonw w = JSONW_INIT(&out);
-	struct container *k = NULL;
+	auto_strv char **ids = NULL;
 	struct query q = {.c = c};
 	int64_t limit = 0;
 	struct err e = {0};
@@ -363,25 +366,21 @@ void containers_list(struct api_call *c)
 
 	q.f = f;
 	if (r >= 0)
-		r = statuses_ok(f, &e);
+		r = values_ok(f, &e);
 	if (r >= 0)
 		r = api_query_i64(c, "limit", 0, &limit, &e);
 	if (r >= 0)
 		r = named_time(&q, "before", &q.before_ns, &e);
 	if (r >= 0)
 		r = named_time(&q, "since", &q.since_ns, &e);
-	if (r < 0) {
+	if (r >= 0) {
+		q.all = api_query_bool(c, "all", false) || limit > 0 || filters_get(f, "status");
+		r = select_all(&q, limit, &ids, &e);
+	}
+	if (r < 0)
 		api_error(c, &e);
-		return;
-	}
-	q.all = api_query_bool(c, "all", false) || limit > 0 || q.before_ns || q.since_ns;
-	jsonw_array(&w, NULL);
-	for (int64_t n = 0; (limit <= 0 || n < limit) && (k = engine_container_next(c->en, k));) {
-		if (!fits(&q, k))
-			continue;
-		container_summary_json(&w, k, c);
-		n++;
-	}
-	jsonw_end_array(&w);
-	api_json(c, 200, &out);
+	else if (api_query_bool(c, "size", false))
+		sizes_count(c, TAKE_PTR(ids), sized);
+	else
+		answer(c, ids, NULL);
 }

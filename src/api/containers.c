@@ -5,8 +5,11 @@
 #include <string.h>
 
 #include "api/internal.h"
+#include "api/sizes.h"
 #include "base/limits.h"
 #include "base/str.h"
+#include "image/manifest.h"
+#include "loop/loop.h"
 
 static struct container *find(struct api_call *c)
 {
@@ -19,6 +22,52 @@ static struct container *find(struct api_call *c)
 	return NULL;
 }
 
+/* Before 1.44 a container begins with one network. */
+static int one_network(const struct api_call *c, struct err *e)
+{
+	auto_buf struct buf names = BUF_INIT(512);
+	json_t *networking, *asked = NULL, *v;
+	const char *name;
+	int r = json_get_obj(c->body, "ContainerConfigWrapper", "NetworkingConfig", &networking, e);
+
+	if (r >= 0 && networking)
+		r = json_get_obj(networking, "NetworkingConfig", "EndpointsConfig", &asked, e);
+	if (r < 0 || c->version >= 144 || json_object_size(asked) < 2)
+		return r;
+	json_object_foreach(asked, name, v)(void)
+		buf_printf(&names, "%s%s", names.len ? ", " : "", name);
+	return err_invalid(e, "Container cannot be connected to network endpoints: %s",
+			   buf_str(&names));
+}
+
+/* "linux", "linux/amd64", "amd64": images of other machines cannot run here. */
+static int platform_fits(const struct api_call *c, struct err *e)
+{
+	const char *platform = api_query(c, "platform"), *machine = platform, *slash;
+	const char *image = json_string_value(json_get(c->body, "Image"));
+	size_t len;
+
+	if (str_empty(platform))
+		return 0;
+	slash = strchr(platform, '/');
+	if (slash || streq(platform, "linux")) {
+		len = slash ? (size_t)(slash - platform) : strlen(platform);
+		machine = slash ? slash + 1 : "";
+		if (len != 5 || memcmp(platform, "linux", 5) != 0)
+			return err_invalid(e,
+					   "\"%s\" is an unknown or unsupported operating system: "
+					   "this engine runs linux containers",
+					   platform);
+	}
+	len = strcspn(machine, "/");
+	if (!len || (strlen(machine_name()) == len && !memcmp(machine, machine_name(), len)))
+		return 0;
+	return err_not_found(e,
+			     "image with reference %s was found but does not match the specified "
+			     "platform: wanted %s, actual: linux/%s",
+			     image ? image : "", platform, machine_name());
+}
+
 void containers_create(struct api_call *c)
 {
 	auto_buf struct buf out = BUF_INIT(LIMIT_JSON_BODY);
@@ -26,8 +75,13 @@ void containers_create(struct api_call *c)
 	struct jsonw w = JSONW_INIT(&out);
 	struct container *k;
 	struct err e = {0};
+	int r = one_network(c, &e);
 
-	if (engine_create(c->en, api_query(c, "name"), c->body, &k, &warnings, &e) < 0) {
+	if (r >= 0)
+		r = platform_fits(c, &e);
+	if (r >= 0)
+		r = engine_create(c->en, api_query(c, "name"), c->body, &k, &warnings, &e);
+	if (r < 0) {
 		api_error(c, &e);
 		return;
 	}
@@ -51,13 +105,17 @@ static int stop_params(struct api_call *c, int *signal, int *timeout, struct err
 {
 	const char *name = api_query(c, "signal");
 	int64_t t;
-	int r = api_query_i64(c, "t", ENGINE_STOP_DEFAULT, &t, e);
+	int r = api_query_i64(c, "t", -1, &t, e);
 
 	*signal = 0;
 	if (r >= 0 && !str_empty(name))
 		r = engine_signal_parse(name, signal, e);
-	*timeout = t < ENGINE_STOP_DEFAULT || t > INT32_MAX ? -1 : (int)t;
-	return r;
+	if (r < 0)
+		return r;
+	*timeout = t < 0 || t > INT32_MAX ? -1 : (int)t; /* below zero: wait for ever */
+	if (str_empty(api_query(c, "t")))
+		*timeout = ENGINE_STOP_DEFAULT;
+	return 0;
 }
 
 static void stop_or_restart(struct api_call *c, void (*fn)(struct container *k, int signal,
@@ -219,9 +277,11 @@ void containers_wait(struct api_call *c)
 
 /* ---- prune ---- */
 
+/* One removal a turn of the loop: the sizes are counted first, for the sum in the answer. */
 struct prune {
 	struct api_call *c;
 	char **ids, **deleted;
+	int64_t *bytes, sum;
 	size_t next;
 };
 
@@ -236,29 +296,66 @@ static void prune_answer(struct prune *p)
 		jsonw_strv(&w, "ContainersDeleted", p->deleted);
 	else
 		jsonw_null(&w, "ContainersDeleted");
-	jsonw_i64(&w, "SpaceReclaimed", 0); /* not counted: it would mean to walk every tree */
+	jsonw_i64(&w, "SpaceReclaimed", p->sum);
 	jsonw_end_object(&w);
 	strv_free(p->ids);
 	strv_free(p->deleted);
+	free(p->bytes);
 	free(p);
 	api_json(c, 200, &out);
 }
 
-static void prune_one(int result, const struct err *e, void *data)
+static void prune_step(void *data);
+
+static void pruned(int result, const struct err *e, void *data)
+{
+	struct prune *p = data;
+
+	(void)e; /* it runs again, or another has removed it */
+	if (result >= 0) {
+		p->sum += p->bytes[p->next - 1];
+		if (strv_add(&p->deleted, p->ids[p->next - 1]) < 0)
+			p->next = strv_len(p->ids);
+	}
+	if (loop_defer(engine_loop(p->c->en), prune_step, p, NULL) < 0)
+		prune_answer(p);
+}
+
+static void prune_step(void *data)
 {
 	struct prune *p = data;
 	struct container *k = NULL;
 
-	(void)e;
-	if (p->next && result >= 0 && strv_add(&p->deleted, p->ids[p->next - 1]) < 0)
-		p->next = strv_len(p->ids);
 	while (!k && p->ids && p->ids[p->next])
 		if (engine_find(p->c->en, p->ids[p->next++], &k, NULL) < 0)
 			k = NULL;
 	if (k)
-		engine_remove(k, false, false, prune_one, p);
+		engine_remove(k, false, false, pruned, p);
 	else
 		prune_answer(p);
+}
+
+static void prune_begin(struct api_call *c, const struct sizes *s)
+{
+	struct prune *p = calloc(1, sizeof(*p));
+	size_t n = strv_len(s->ids);
+	struct err e = {0};
+
+	if (p) {
+		p->c = c;
+		p->ids = strv_copy(s->ids);
+		p->bytes = calloc(n + 1, sizeof(*p->bytes));
+	}
+	if (!p || !p->bytes || (n && !p->ids)) {
+		if (p)
+			free(p->bytes);
+		free(p);
+		(void)err_nomem(&e);
+		api_error(c, &e);
+		return;
+	}
+	memcpy(p->bytes, s->bytes, n * sizeof(*p->bytes));
+	prune_step(p);
 }
 
 static bool prunable(const struct container *k, const struct filters *f, int64_t until)
@@ -274,24 +371,19 @@ void containers_prune(struct api_call *c)
 {
 	static const char *const allowed[] = {PRUNE_KEYS, NULL};
 	auto_(filters_free) struct filters *f = NULL;
-	struct prune *p = calloc(1, sizeof(*p));
+	auto_strv char **ids = NULL;
 	struct container *k = NULL;
 	int64_t until = 0;
 	struct err e = {0};
-	int r = p ? api_filters(c, allowed, &f, &e) : err_nomem(&e);
+	int r = api_filters(c, allowed, &f, &e);
 
 	if (r >= 0)
 		r = prune_until(f, &until, &e);
 	while (r >= 0 && (k = engine_container_next(c->en, k)))
-		if (prunable(k, f, until) && strv_add(&p->ids, container_id(k)) < 0)
+		if (prunable(k, f, until) && strv_add(&ids, container_id(k)) < 0)
 			r = err_nomem(&e);
-	if (r < 0) {
-		if (p)
-			strv_free(p->ids);
-		free(p);
+	if (r < 0)
 		api_error(c, &e);
-		return;
-	}
-	p->c = c;
-	prune_one(0, NULL, p);
+	else
+		sizes_count(c, TAKE_PTR(ids), prune_begin);
 }

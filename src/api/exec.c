@@ -7,6 +7,17 @@
 #include "api/pump.h"
 #include "base/str.h"
 
+static int keys_ok(const json_t *body, struct err *e)
+{
+	struct detach unused;
+	const char *keys;
+	int r = json_get_str(body, "ExecConfig", "DetachKeys", &keys, e);
+
+	if (r >= 0 && detach_parse(keys, &unused) < 0)
+		return err_invalid(e, "Invalid escape keys (%s) provided", keys);
+	return r;
+}
+
 void containers_exec(struct api_call *c)
 {
 	auto_buf struct buf out = BUF_INIT(4096);
@@ -17,6 +28,8 @@ void containers_exec(struct api_call *c)
 	struct err e = {0};
 	int r = engine_find(c->en, c->params[0], &k, &e);
 
+	if (r >= 0)
+		r = keys_ok(c->body, &e);
 	if (r >= 0)
 		r = engine_exec_create(k, c->body, &x, &e);
 	if (r < 0) {
@@ -62,8 +75,7 @@ static void detached(void *data)
 {
 	struct run *x = data;
 
-	engine_event(x->en, "container", "exec_detach", x->container,
-		     json_pack("{s:s}", "execID", x->id));
+	detach_event(x->en, x->container, x->id);
 }
 
 static void first_size(struct run *x)
@@ -98,12 +110,20 @@ static void started(int result, struct attachment *a, const struct err *e, void 
 			attachment_close(a);
 		run_free(x);
 	} else if (result < 0) {
-		pump_failed(x->pump, e->msg);
+		pump_end(x->pump, e->msg);
 	} else if (a) {
 		pump_attached(x->pump, a);
 	} else {
-		pump_failed(x->pump, NULL);
+		pump_end(x->pump, NULL);
 	}
+}
+
+/* A side of a terminal; what is none counts as not given. */
+static unsigned side(const json_t *size, size_t i)
+{
+	json_int_t n = json_integer_value(json_array_get(size, i));
+
+	return n > 0 && n <= UINT16_MAX ? (unsigned)n : 0;
 }
 
 static int read_body(const struct api_call *c, bool *detach, bool *tty, struct run *x,
@@ -118,8 +138,8 @@ static int read_body(const struct api_call *c, bool *detach, bool *tty, struct r
 	if (r >= 0)
 		r = json_get_arr(c->body, o, "ConsoleSize", &size, e);
 	if (r >= 0 && json_array_size(size) == 2) {
-		x->rows = (unsigned)json_integer_value(json_array_get(size, 0));
-		x->cols = (unsigned)json_integer_value(json_array_get(size, 1));
+		x->rows = side(size, 0);
+		x->cols = side(size, 1);
 	}
 	return r;
 }
@@ -130,15 +150,15 @@ static int make_pump(struct api_call *c, struct run *x, const struct exec_info *
 				     .in = info->open_stdin,
 				     .out = info->open_stdout,
 				     .err = info->open_stderr && !info->tty,
+				     .eof_ends = info->tty,
 				     .detachable = info->tty && info->open_stdin,
 				     .detached = detached,
 				     .data = x,
 				     .freed = pump_freed};
-	int r = detach_parse(NULL, &config.keys, e);
 
-	if (r >= 0 && pump_new(c, &config, &x->pump) < 0)
-		r = err_nomem(e);
-	return r;
+	if (detach_parse(info->detach_keys, &config.keys) < 0) /* looked at when it was made */
+		return err_invalid(e, "Invalid escape keys (%s) provided", info->detach_keys);
+	return pump_new(c, &config, &x->pump) < 0 ? err_nomem(e) : 0;
 }
 
 static void run_attached(struct api_call *c, struct exec *ex, struct run *x, bool tty)

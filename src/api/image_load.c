@@ -119,19 +119,23 @@ static size_t piece(struct http_req *r, const char *data, size_t len, void *d)
 	return n < 0 ? len : (size_t)n; /* the helper has ended: done() says why */
 }
 
+/* an import tells the id alone, in done() */
 static struct image_load_ops ops_of(struct upload *u)
 {
-	return (struct image_load_ops){
-		.progress = progress, .writable = writable, .done = done, .data = u};
+	return (struct image_load_ops){.progress = u->import ? NULL : progress,
+				       .writable = writable,
+				       .done = done,
+				       .data = u};
 }
 
-static struct upload *upload_new(struct api_call *c)
+static struct upload *upload_new(struct api_call *c, bool import)
 {
 	struct upload *u = calloc(1, sizeof(*u));
 
 	if (!u)
 		return NULL;
 	u->c = c;
+	u->import = import;
 	u->out = BUF_INIT(LIMIT_JSON_REPLY);
 	return u;
 }
@@ -151,7 +155,7 @@ static void feed(struct api_call *c, struct upload *u, int r, const struct err *
 
 void images_load(struct api_call *c)
 {
-	struct upload *u = upload_new(c);
+	struct upload *u = upload_new(c, false);
 	struct err e = {0};
 	int r = err_nomem(&e);
 
@@ -192,7 +196,6 @@ static int start_import(struct api_call *c, struct upload *u, struct err *e)
 		if (!name)
 			return err_nomem(e);
 	}
-	u->import = true;
 	return image_import_start(engine_images(c->en), name, changes,
 				  str_empty(message) ? "Imported from -" : message, &ops, &u->load,
 				  e);
@@ -224,7 +227,7 @@ void images_create(struct api_call *c)
 	int r = check_create(c, &e);
 
 	if (r >= 0) {
-		u = upload_new(c);
+		u = upload_new(c, true);
 		r = u ? start_import(c, u, &e) : err_nomem(&e);
 	}
 	feed(c, u, r, &e);

@@ -13,6 +13,7 @@
 #include "base/buf.h"
 #include "base/json.h"
 #include "base/jsonw.h"
+#include "base/list.h"
 #include "engine/engine.h"
 #include "http/filters.h"
 #include "http/router.h"
@@ -21,6 +22,7 @@
 struct api {
 	struct engine *en;
 	struct loop *loop;
+	struct list pumps; /* pump.c */
 };
 
 struct api_call {

@@ -2,9 +2,11 @@
 /*
  * logs.c - GET /containers/{id}/logs
  *
- * Follow ends when the container does: the wait tells, the reader gives what is left, the stream
- * ends. A slow client pauses the reader.
+ * Follow ends when the container does (also where a policy starts it again, as in Docker): the wait
+ * tells, the reader gives what is left, the stream ends. A slow client pauses the reader.
  */
+
+#include "api/logs.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -13,8 +15,8 @@
 #include "api/stream.h"
 #include "base/clock.h"
 #include "base/limits.h"
+#include "base/log.h"
 #include "base/str.h"
-#include "runtime/logs.h"
 
 struct logs {
 	struct http_stream *s;
@@ -46,15 +48,22 @@ static int line(int stream, int64_t ns, const char *text, size_t len, void *data
 			    out = BUF_INIT(2 * LIMIT_LOG_LINE);
 	struct logs *l = data;
 	char when[RFC3339_SIZE];
+	int r;
 
 	if (l->stamps && !l->inside[stream])
 		(void)buf_printf(&piece, "%s ", clock_rfc3339(ns, when));
 	l->inside[stream] = !len || text[len - 1] != '\n';
 	(void)buf_add(&piece, text, len);
 	(void)stream_frame(&out, l->tty, stream, buf_str(&piece), piece.len);
-	if (buf_err(&out))
-		return 0; /* a line over the limit, which the log never holds */
-	return http_stream_write(l->s, out.data, out.len) == 1;
+	r = buf_err(&piece) < 0 ? buf_err(&piece) : buf_err(&out);
+	if (r == 0)
+		r = http_stream_write(l->s, out.data, out.len);
+	if (r >= 0)
+		return r;
+	log_warn("a log is cut off error=%s", strerror(-r));
+	http_stream_end(l->s);
+	logs_free(l);
+	return 0;
 }
 
 static void drained(void *data)
@@ -71,7 +80,6 @@ static void done(void *data)
 
 	l->reader = NULL;
 	http_stream_end(l->s);
-	l->s = NULL;
 	logs_free(l);
 }
 
@@ -98,7 +106,7 @@ static int stamp(const struct api_call *c, const char *key, int64_t *ret, struct
 		       : 0;
 }
 
-static int parse(const struct api_call *c, struct log_query *q, struct err *e)
+static int read_query(const struct api_call *c, struct log_query *q, struct err *e)
 {
 	const char *tail = api_query(c, "tail");
 	int r;
@@ -114,54 +122,59 @@ static int parse(const struct api_call *c, struct log_query *q, struct err *e)
 	return r < 0 ? r : stamp(c, "until", &q->until_ns, e);
 }
 
-static bool readable(const struct container *k)
+int container_log_open(struct engine *en, struct container *k, struct log_query *q,
+		       const struct log_reader_ops *ops, struct log_reader **ret, struct err *e)
 {
 	const json_t *driver = json_get(json_get(container_host_config(k), "LogConfig"), "Type");
+	auto_free char *path = NULL;
 
-	return !streq(json_string_value(driver), "none");
+	if (streq(json_string_value(driver), "none"))
+		return err_set(e, ERR_UNSUPPORTED, ENOTSUP,
+			       "configured logging driver does not support reading");
+	if (container_log_path(k, &path) < 0)
+		return err_nomem(e);
+	q->path = path; /* copied by the reader */
+	return log_reader_open(engine_loop(en), q, ops, ret, e);
+}
+
+static int begin(const struct api_call *c, struct logs *l, struct container *k, struct err *e)
+{
+	struct log_reader_ops ops = {.line = line, .done = done, .data = l};
+	struct log_query q = {0};
+	int r = read_query(c, &q, e);
+
+	l->tty = container_tty(k);
+	l->stamps = api_query_bool(c, "timestamps", false);
+	q.follow = q.follow && container_running(k);
+	if (r >= 0)
+		r = container_log_open(c->en, k, &q, &ops, &l->reader, e);
+	if (r >= 0 && q.follow && engine_wait(k, WAIT_NEXT_EXIT, stopped, l, &l->wait) < 0)
+		r = err_nomem(e);
+	return r;
 }
 
 void containers_logs(struct api_call *c)
 {
-	struct log_query q = {0};
-	struct log_reader_ops ops = {.line = line, .done = done};
-	auto_free char *path = NULL;
-	struct loop *loop = c->api->loop;
-	unsigned version = c->version;
 	struct container *k;
-	struct logs *l;
+	struct logs *l = NULL;
 	struct err e = {0};
 	int r = engine_find(c->en, c->params[0], &k, &e);
 
-	if (r >= 0)
-		r = parse(c, &q, &e);
-	if (r >= 0 && !readable(k))
-		r = err_set(&e, ERR_UNSUPPORTED, ENOTSUP,
-			    "configured logging driver does not support reading");
-	l = r < 0 ? NULL : calloc(1, sizeof(*l));
-	if (r >= 0 && (!l || container_log_path(k, &path) < 0))
-		r = err_nomem(&e);
+	if (r >= 0) {
+		l = calloc(1, sizeof(*l));
+		r = l ? begin(c, l, k, &e) : err_nomem(&e);
+	}
 	if (r < 0) {
-		free(l);
+		if (l)
+			logs_free(l);
 		api_error(c, &e);
 		return;
 	}
-	l->tty = container_tty(k);
-	l->stamps = api_query_bool(c, "timestamps", false);
-	q.path = path;
-	q.follow = q.follow && container_running(k);
-	l->s = api_stream(c, 200, stream_type(l->tty, version), gone, l);
+	/* the reader begins on the loop's next turn */
+	l->s = api_stream(c, 200, stream_type(l->tty, c->version), gone, l);
 	if (!l->s) {
-		free(l);
+		logs_free(l);
 		return;
 	}
 	http_stream_on_drained(l->s, drained);
-	ops.data = l;
-	if (log_reader_open(loop, &q, &ops, &l->reader, &e) < 0) {
-		http_stream_end(l->s);
-		free(l);
-		return;
-	}
-	if (q.follow && engine_wait(k, WAIT_NOT_RUNNING, stopped, l, &l->wait) < 0)
-		log_reader_finish(l->reader);
 }

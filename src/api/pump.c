@@ -5,7 +5,8 @@
  * Towards the client: the raw socket after 101 (@h, @fd), or a one-way stream (@s). Until one of
  * them is there, output waits in @out. From the client, over the socket only: read while @in has
  * room, given to the attachment as it takes them; a half-close is handed on when all before it was
- * taken. A client's hang-up detaches and ends nothing in the container.
+ * taken. A client's hang-up ends nothing in the container: what it had sent is still given to the
+ * process (@orphan), then it is detached.
  */
 
 #include "api/pump.h"
@@ -19,24 +20,27 @@
 #include "base/log.h"
 #include "loop/loop.h"
 
-#define IN_MAX	 (64u << 10)
-#define OUT_HARD (4u * LIMIT_STREAM_QUEUE) /* a packet more than the limit fits */
+#define IN_MAX	 (64u << 10) /* no more is read than fits beside this */
+#define IN_HARD	 (1u << 20)  /* ... but at a hang-up: all that the socket held */
+#define OUT_HARD (LIMIT_STREAM_QUEUE + LIMIT_LOG_LINE + 64u) /* one piece over the limit fits */
 
 struct pump {
+	struct list node; /* api.pumps */
 	struct loop *loop;
 	struct pump_config config;
 	struct attachment *a;
 	struct http_hijacked *h;
 	struct http_stream *s;
 	int fd;
-	struct source *io, *reap;
+	struct source *io, *reap, *over;
 	struct buf out, in;
-	bool paused;	/* the attachment was told to wait */
+	bool paused;	/* the source was told to wait */
 	bool in_eof;	/* the client half-closed */
 	bool eof_given; /* ... and the attachment knows */
 	bool ended;	/* nothing more comes from the container */
 	bool awaits;	/* the socket or stream is still to come */
 	bool gone;	/* the client */
+	bool orphan;	/* ... and left input behind */
 };
 
 int pump_new(struct api_call *c, const struct pump_config *config, struct pump **ret)
@@ -47,7 +51,8 @@ int pump_new(struct api_call *c, const struct pump_config *config, struct pump *
 		return -ENOMEM;
 	*p = (struct pump){.loop = c->api->loop, .config = *config, .fd = -EBADF};
 	p->out = BUF_INIT(OUT_HARD);
-	p->in = BUF_INIT(2 * IN_MAX);
+	p->in = BUF_INIT(IN_HARD);
+	list_append(&c->api->pumps, &p->node);
 	*ret = p;
 	return 0;
 }
@@ -57,8 +62,10 @@ void pump_free(struct pump *p)
 	void (*freed)(void *) = p->config.freed;
 	void *data = p->config.data;
 
+	list_remove(&p->node);
 	(void)source_free(p->io);
 	(void)source_free(p->reap);
+	(void)source_free(p->over);
 	buf_done(&p->out);
 	buf_done(&p->in);
 	free(p);
@@ -120,36 +127,52 @@ static void interest(struct pump *p)
 	(void)source_io_events(p->io, events);
 }
 
+/* The source may go on: the attachment, or whoever calls pump_put(). */
 static void resume(struct pump *p)
 {
-	if (!p->paused || p->out.len > LIMIT_STREAM_QUEUE / 2)
-		return;
 	p->paused = false;
 	if (p->a)
 		attachment_resume(p->a);
+	if (p->config.resume)
+		p->config.resume(p->config.data);
+}
+
+/* Return: 0, or -errno where the client is not there any more. */
+static int send_out(struct pump *p)
+{
+	size_t done = 0;
+	int r = 0;
+
+	while (done < p->out.len && r == 0) {
+		ssize_t n = send(p->fd, p->out.data + done, p->out.len - done,
+				 MSG_NOSIGNAL | MSG_DONTWAIT);
+
+		if (n >= 0)
+			done += (size_t)n;
+		else if (errno != EINTR)
+			r = -errno;
+	}
+	buf_consume(&p->out, done);
+	return r == -EAGAIN ? 0 : r;
 }
 
 /* Sends what waits; ends the client's side when all is out and nothing follows. */
 static void flush(struct pump *p)
 {
-	while (p->fd >= 0 && p->h && p->out.len) {
-		ssize_t n = send(p->fd, p->out.data, p->out.len, MSG_NOSIGNAL | MSG_DONTWAIT);
+	int r = 0;
 
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0 && errno == EAGAIN)
-			break;
-		if (n < 0) {
-			client_left(p);
-			return;
-		}
-		buf_consume(&p->out, (size_t)n);
-	}
-	if (p->s && p->out.len && !p->paused) {
-		p->paused = http_stream_write(p->s, p->out.data, p->out.len) > 0;
+	if (p->h && p->out.len) {
+		r = send_out(p);
+	} else if (p->s && p->out.len && !p->paused) {
+		r = http_stream_write(p->s, p->out.data, p->out.len);
+		p->paused = r > 0;
 		buf_clear(&p->out);
 	}
-	if (p->h)
+	if (r < 0) {
+		client_left(p);
+		return;
+	}
+	if (p->h && p->paused && p->out.len <= LIMIT_STREAM_QUEUE / 2)
 		resume(p);
 	if (p->ended && !p->out.len && (p->h || p->s) && !p->gone) {
 		client_close(p);
@@ -183,6 +206,15 @@ static int on_output(int stream, const char *data, size_t len, void *d)
 	return pump_put(d, stream, data, len);
 }
 
+static int on_unused_output(int stream, const char *data, size_t len, void *d)
+{
+	(void)stream;
+	(void)data;
+	(void)len;
+	(void)d;
+	return 0;
+}
+
 static void on_closed(void *d)
 {
 	struct pump *p = d;
@@ -193,22 +225,47 @@ static void on_closed(void *d)
 	maybe_free(p);
 }
 
+static void on_input_closed(void *d)
+{
+	struct pump *p = d;
+
+	p->a = NULL;
+	p->ended = p->ended || p->gone;
+	maybe_free(p);
+}
+
+static void input_over(void *data)
+{
+	struct pump *p = data;
+
+	p->over = NULL;
+	pump_end(p, NULL);
+}
+
+/* The client's input is at its end, and the process has it all. The attachment, which may be up the
+ * stack, is closed on the next turn. */
+static void give_eof(struct pump *p)
+{
+	p->eof_given = true;
+	if (!p->config.eof_ends)
+		attachment_eof(p->a);
+	if ((p->config.eof_ends || p->orphan) && !p->over &&
+	    loop_defer(p->loop, input_over, p, &p->over) < 0)
+		log_warn("out of memory, a client stays attached");
+}
+
 /* Gives the client's bytes to the process; what it does not take waits for on_writable. */
 static void push_in(struct pump *p)
 {
-	if (!p->a)
-		return;
-	while (p->in.len) {
+	while (p->a && p->in.len) {
 		ssize_t n = attachment_write(p->a, p->in.data, p->in.len);
 
 		if (n <= 0)
 			break;
 		buf_consume(&p->in, (size_t)n);
 	}
-	if (p->in_eof && !p->in.len && !p->eof_given && p->config.in) {
-		p->eof_given = true;
-		attachment_eof(p->a);
-	}
+	if (p->a && p->in_eof && !p->in.len && !p->eof_given && p->config.in)
+		give_eof(p);
 	interest(p);
 }
 
@@ -223,6 +280,14 @@ struct rt_attach_ops pump_ops(struct pump *p)
 		.output = on_output, .closed = on_closed, .writable = on_writable, .data = p};
 }
 
+struct rt_attach_ops pump_input_ops(struct pump *p)
+{
+	return (struct rt_attach_ops){.output = on_unused_output,
+				      .closed = on_input_closed,
+				      .writable = on_writable,
+				      .data = p};
+}
+
 void pump_attached(struct pump *p, struct attachment *a)
 {
 	if (p->ended) { /* the client left meanwhile */
@@ -230,11 +295,15 @@ void pump_attached(struct pump *p, struct attachment *a)
 		return;
 	}
 	p->a = a;
+	if (!p->paused) /* it may have been told to wait before it was known here */
+		attachment_resume(a);
 	push_in(p);
 }
 
-void pump_failed(struct pump *p, const char *text)
+void pump_end(struct pump *p, const char *text)
 {
+	if (p->a)
+		attachment_close(p->a);
 	p->a = NULL;
 	if (!p->gone && text) {
 		(void)stream_frame(&p->out, p->config.tty, 1, text, strlen(text));
@@ -257,6 +326,7 @@ static bool take_in(struct pump *p, const char *data, size_t len)
 	r = p->config.detachable ? detach_feed(&p->config.keys, data, len, &p->in)
 				 : buf_add(&p->in, data, len);
 	if (r == 1) {
+		push_in(p); /* what was typed before */
 		if (p->config.detached)
 			p->config.detached(p->config.data);
 		client_left(p);
@@ -267,29 +337,59 @@ static bool take_in(struct pump *p, const char *data, size_t len)
 	return true;
 }
 
-static void on_socket(int fd, uint32_t events, void *data)
+/* One piece. Return: its length, 0 at the end (also after an error), -EAGAIN nothing now,
+ * -ECANCELED the keys were pressed and @p is done. */
+static ssize_t read_in(struct pump *p)
 {
-	struct pump *p = data;
 	char chunk[16 << 10];
+	ssize_t n;
 
-	if (events & (EPOLLHUP | EPOLLERR)) {
+	do
+		n = recv(p->fd, chunk, sizeof(chunk), MSG_DONTWAIT);
+	while (n < 0 && errno == EINTR);
+	if (n < 0 && errno == EAGAIN)
+		return -EAGAIN;
+	if (n <= 0) {
+		p->in_eof = true;
+		return 0;
+	}
+	return take_in(p, chunk, (size_t)n) ? n : -ECANCELED;
+}
+
+/* The client is gone, both ways. What it had sent before is still there to be read. */
+static void hung_up(struct pump *p)
+{
+	ssize_t n = 1;
+
+	while (n > 0 && !p->in_eof && p->in.len < IN_HARD / 2)
+		n = read_in(p);
+	if (n == -ECANCELED)
+		return;
+	push_in(p);
+	if (p->ended || !p->in.len || !p->config.in) { /* nothing is left behind */
 		client_left(p);
 		return;
 	}
-	if ((events & EPOLLIN) && !p->in_eof) {
-		ssize_t n = recv(fd, chunk, sizeof(chunk), MSG_DONTWAIT);
+	p->in_eof = p->orphan = true;
+	client_close(p);
+}
 
-		if (n < 0 && errno != EAGAIN && errno != EINTR) {
-			client_left(p);
-			return;
-		}
-		if (n == 0)
-			p->in_eof = true;
-		if (n > 0 && !take_in(p, chunk, (size_t)n))
+static void on_socket(int fd, uint32_t events, void *data)
+{
+	struct pump *p = data;
+
+	(void)fd;
+	if (events & (EPOLLHUP | EPOLLERR)) {
+		hung_up(p);
+		return;
+	}
+	if ((events & EPOLLIN) && !p->in_eof) {
+		if (read_in(p) == -ECANCELED)
 			return;
 		push_in(p);
 	}
-	flush(p);
+	if (p->h)
+		flush(p);
 }
 
 static void on_hijacked(struct http_hijacked *h, int fd, const char *early, size_t len, void *data)
@@ -323,9 +423,9 @@ static void on_drained(void *data)
 	struct pump *p = data;
 
 	p->paused = false;
-	flush(p);
-	if (p->a && !p->paused)
-		attachment_resume(p->a);
+	flush(p); /* what came in spite of the pause */
+	if (!p->paused && !p->gone)
+		resume(p);
 }
 
 void pump_answer(struct pump *p, struct api_call *c)
@@ -345,4 +445,17 @@ void pump_answer(struct pump *p, struct api_call *c)
 	}
 	http_stream_on_drained(p->s, on_drained);
 	flush(p);
+}
+
+void pumps_close(struct api *api)
+{
+	struct pump *p;
+
+	list_for_each (p, &api->pumps, node) {
+		if (p->a)
+			attachment_close(p->a);
+		p->a = NULL;
+		client_close(p);
+		pump_free(p);
+	}
 }

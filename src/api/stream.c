@@ -4,7 +4,6 @@
 #include "api/stream.h"
 
 #include <string.h>
-#include <strings.h>
 
 #include "base/str.h"
 
@@ -26,20 +25,18 @@ const char *stream_type(bool raw, unsigned version)
 				    : "application/vnd.docker.multiplexed-stream";
 }
 
-/* One key. Return: its byte, or -EINVAL. */
-static int key_of(const char *s)
+/* One key of @len characters. Return: its byte, or -EINVAL. */
+static int key_of(const char *s, size_t len)
 {
-	unsigned char c;
+	unsigned char c = (unsigned char)s[0];
 
-	if (strlen(s) == 1)
-		return (unsigned char)s[0];
-	if (!strcasecmp(s, "DEL"))
+	if (len == 1)
+		return c;
+	if (len == 3 && !memcmp(s, "DEL", 3))
 		return 127;
-	if (strncasecmp(s, "ctrl-", 5) || strlen(s) != 6)
+	if (len != 6 || memcmp(s, "ctrl-", 5) != 0)
 		return -EINVAL;
 	c = (unsigned char)s[5];
-	if (c >= 'A' && c <= 'Z')
-		c = (unsigned char)(c - 'A' + 'a');
 	if (c >= 'a' && c <= 'z')
 		return c - 'a' + 1;
 	if (c == '@')
@@ -47,26 +44,21 @@ static int key_of(const char *s)
 	return c >= '[' && c <= '_' ? c - '[' + 27 : -EINVAL;
 }
 
-int detach_parse(const char *text, struct detach *ret, struct err *e)
+int detach_parse(const char *text, struct detach *ret)
 {
-	auto_strv char **keys = NULL;
+	struct detach d = {.keys = {16, 17}, .n = str_empty(text) ? 2 : 0};
 
-	*ret = (struct detach){.keys = {16, 17}, .n = 2};
-	if (str_empty(text))
-		return 0;
-	if (strv_split(text, ",", &keys) < 0)
-		return err_nomem(e);
-	ret->n = 0;
-	for (char **k = keys; *k; k++) {
-		int c = ret->n < DETACH_KEYS_MAX ? key_of(*k) : -EINVAL;
+	while (!str_empty(text)) {
+		size_t len = strcspn(text, ",");
+		int c = d.n < DETACH_KEYS_MAX ? key_of(text, len) : -EINVAL;
 
-		if (c < 0)
-			return err_invalid(e,
-					   "Invalid detach keys (%.64s) provided: Unknown "
-					   "character: '%.32s'",
-					   text, *k);
-		ret->keys[ret->n++] = (unsigned char)c;
+		/* a comma at the end has an empty key behind it, which is none */
+		if (c < 0 || (text[len] && !text[len + 1]))
+			return -EINVAL;
+		d.keys[d.n++] = (unsigned char)c;
+		text += len + (text[len] == ',');
 	}
+	*ret = d;
 	return 0;
 }
 

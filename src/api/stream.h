@@ -5,7 +5,6 @@
 #include <stdbool.h>
 
 #include "base/buf.h"
-#include "base/err.h"
 
 /*
  * "application/vnd.docker.multiplexed-stream": each piece with 8 bytes before it: the stream (1
@@ -21,8 +20,9 @@ struct detach {
 	unsigned char keys[DETACH_KEYS_MAX];
 	size_t n, at; /* @at keys have been seen */
 };
-/* "ctrl-p,ctrl-q" (also for NULL and ""), "a", "ctrl-@", "DEL". ERR_INVALID as Docker says it */
-int detach_parse(const char *text, struct detach *ret, struct err *e) MUST_CHECK;
-/* appends what is not (the begin of) the sequence to @out. Return: 1 the sequence is complete, 0,
- * -ENOMEM */
+/* "ctrl-p,ctrl-q" (also for NULL and ""), "a", "ctrl-@", "DEL", case-sensitive. -EINVAL, also for
+ * more than DETACH_KEYS_MAX */
+int detach_parse(const char *text, struct detach *ret) MUST_CHECK;
+/* appends what is not (the begin of) the sequence to @out. Return: 1 the sequence is complete and
+ * what follows it was not looked at, 0, -ENOMEM or -ENOBUFS */
 int detach_feed(struct detach *d, const char *data, size_t len, struct buf *out) MUST_CHECK;

@@ -88,8 +88,8 @@ static void close_all(struct daemon *d)
 	if (d->http)
 		http_server_free(d->http);
 	sockets_close(&d->sockets);
-	engine_close(d->engine);
 	api_free(d->api);
+	engine_close(d->engine);
 	loop_free(d->loop);
 	engine_unlock(&d->locks);
 }

@@ -6,7 +6,7 @@
  * file (or a file of a small family) with a struct command, and a row in table.c.
  *
  * A command's function returns its exit code, or -errno with @e filled: main prints the text and
- * ends with the command's fail code (1, or 125 as docker has it for run, create and exec).
+ * ends with the command's fail code (1; 125 for run, as docker has it).
  * Memory that runs out ends the program (need()): a command line has nothing to keep.
  */
 #pragma once

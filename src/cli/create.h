@@ -20,10 +20,10 @@ struct attached create_attached(const struct args *a, bool detach);
 int create_body(struct buf *out, const struct args *a, const struct attached *at, unsigned version,
 		struct err *e) MUST_CHECK;
 int create_host_config(struct jsonw *w, const struct args *a, struct err *e) MUST_CHECK;
-/* NetworkingConfig; *@ret_mode: HostConfig.NetworkMode, malloc'ed */
+/* NetworkingConfig */
 int create_networks(struct jsonw *w, const struct args *a, unsigned version,
 		    struct err *e) MUST_CHECK;
-char *create_network_mode(const struct args *a);
+char *create_network_mode(const struct args *a); /* HostConfig.NetworkMode, malloc'ed */
 /* ExposedPorts of -p and --expose, and PortBindings of -p */
 int create_exposed(struct jsonw *w, const struct args *a, struct err *e) MUST_CHECK;
 int create_bindings(struct jsonw *w, const struct args *a, struct err *e) MUST_CHECK;

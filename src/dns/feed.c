@@ -10,6 +10,7 @@
 #include "dns/feed.h"
 
 #include <string.h>
+#include <sys/socket.h>
 
 #include "base/ip.h"
 #include "base/json.h"
@@ -421,9 +422,13 @@ int feed_hold(struct feed *f, const char *key, int fd, struct err *e)
 void feed_release(struct feed *f, const char *key)
 {
 	struct feed_hold_rec *h = map_del(f->holds, key);
+	int on = 1;
 
 	if (!h)
 		return;
+	/* the resolver closes its duplicate in a moment: who wants the port now, by TCP and for
+	 * serving, need not wait for that */
+	(void)setsockopt(h->fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
 	say_gone(f, "release", "key", h->key, NULL);
 	hold_free(h);
 }

@@ -67,6 +67,7 @@ struct ask {
 	struct try tries[SERVERS_MAX];
 	size_t n, next; /* servers, and the first not yet tried */
 	bool resent;
+	unsigned generation; /* of the servers it asks */
 	int64_t born_ns;
 	struct source *timer;
 	ask_fn fn;
@@ -427,6 +428,9 @@ static bool answered(struct try *t, uint8_t *msg, size_t len)
 		try_over(t);
 		move_on(a);
 	} else {
+		/* of servers that were replaced meanwhile: good for who asked them, for nobody else
+		 */
+		info.cacheable = info.cacheable && a->generation == a->up->generation;
 		finish(a, msg, len, &info);
 	}
 	return true;
@@ -548,6 +552,7 @@ int ask_new(struct upstream *u, const struct dns_query *q, ask_fn fn, void *data
 	if (!a)
 		return -ENOMEM;
 	*a = (struct ask){.up = u, .q = *q, .n = u->servers.n, .fn = fn, .data = data};
+	a->generation = u->generation;
 	a->born_ns = clock_mono_ns();
 	for (size_t i = 0; i < a->n; i++)
 		a->tries[i].server = u->servers.list[i];
@@ -575,7 +580,7 @@ int upstream_lend(struct upstream *u, int fd)
 
 void upstream_set(struct upstream *u, const struct servers *s)
 {
-	char *scope = str_printf("%s/%u", u->name, u->generation + 1);
+	char *scope = str_printf("%s/%u", u->name, ++u->generation);
 
 	/* each once: an ask has at most one try on a socket */
 	u->servers.n = 0;
@@ -591,7 +596,6 @@ void upstream_set(struct upstream *u, const struct servers *s)
 		return; /* the old one still tells containers apart */
 	free(u->scope);
 	u->scope = scope;
-	u->generation++;
 }
 
 bool upstream_has_servers(const struct upstream *u)

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * engine.c - opening and closing: locks, parts in their order, recovery, the built-in image
+ * engine.c - opening and closing: locks, parts in their order, recovery, the first turns
  *
  * Order: the folders' locks (no second engine), the life lock (no child of the last life), then
- * store, jobs, storage, images, runtime, net; then recovery; then the built-in image, waited for so
- * that the first client finds it. Closing is the way back: what is under way gets a moment,
- * containers live on.
+ * store, jobs, storage, images, runtime, net; then recovery; then the first turns of the loop, in
+ * which the built-in image comes and what recovery began ends. Closing is the way back: what is
+ * under way gets a moment, containers live on.
  */
 
 #include <stdlib.h>
@@ -20,9 +20,9 @@
 #include "engine/locks.h"
 #include "engine/programs.h"
 
-#define LIFE_WAIT_MS	30000
-#define BUILTIN_WAIT_MS 10000 /* then the engine is ready without it */
-#define JOB_THREADS	4
+#define LIFE_WAIT_MS   30000
+#define FIRST_TURNS_MS 10000 /* then the engine is ready all the same */
+#define JOB_THREADS    4
 
 struct net *engine_net(struct engine *en)
 {
@@ -47,6 +47,11 @@ struct storage *engine_storage(struct engine *en)
 struct loop *engine_loop(struct engine *en)
 {
 	return en->loop;
+}
+
+struct job_pool *engine_jobs(struct engine *en)
+{
+	return en->jobs;
 }
 
 const struct daemon_config *engine_config(struct engine *en)
@@ -187,7 +192,7 @@ static int open_net(struct engine *en, const struct programs *p, struct err *e)
 	return r;
 }
 
-/* ---- the built-in image ---- */
+/* ---- the first turns ---- */
 
 static void builtin_done(int result, void *data)
 {
@@ -198,24 +203,30 @@ static void builtin_done(int result, void *data)
 		log_warn("the built-in image could not be loaded error=%s", strerror(-result));
 }
 
-static int load_builtin(struct engine *en, const struct programs *p, struct err *e)
+static bool busy(struct engine *en)
 {
-	int64_t end = clock_mono_ns() + BUILTIN_WAIT_MS * NS_PER_MS;
-	int r;
+	struct container *c;
 
-	if (!p->builtin) {
-		log_debug("this build has no built-in image");
-		return 0;
-	}
-	r = images_builtin(en->images, builtin_done, en);
-	if (r < 0) {
+	list_for_each (c, &en->containers, node)
+		if (c->starting || c->cleaning || c->locked)
+			return true;
+	return false;
+}
+
+/* The first turns of the loop: the first client finds the built-in image, and of the last life's
+ * containers each as it will stay (undone, cleaned, removed; restarts come after). */
+static int first_turns(struct engine *en, const struct programs *p, struct err *e)
+{
+	int64_t end = clock_mono_ns() + FIRST_TURNS_MS * NS_PER_MS;
+	int r = 0;
+
+	en->builtin_done = !p->builtin;
+	if (p->builtin && (r = images_builtin(en->images, builtin_done, en)) < 0)
 		builtin_done(r, en);
-		return 0;
-	}
-	while (r >= 0 && !en->builtin_done && clock_mono_ns() < end)
+	for (r = 0; r >= 0 && (!en->builtin_done || busy(en)) && clock_mono_ns() < end;)
 		r = loop_run_once(en->loop, 50);
-	if (!en->builtin_done)
-		log_warn("the built-in image takes its time, the engine is ready without it");
+	if (!en->builtin_done || busy(en))
+		log_warn("the engine is ready before all of the last life is settled");
 	return r < 0 ? err_sys(e, -r, "the event loop failed") : 0;
 }
 
@@ -247,23 +258,13 @@ int engine_open(struct loop *l, const struct daemon_config *config, struct engin
 	if (r >= 0)
 		r = engine_recover(en, e);
 	if (r >= 0)
-		r = load_builtin(en, &p, e);
+		r = first_turns(en, &p, e);
 	if (r < 0) {
 		engine_close(en);
 		return r;
 	}
 	*ret = en;
 	return 0;
-}
-
-static bool busy(struct engine *en)
-{
-	struct container *c;
-
-	list_for_each (c, &en->containers, node)
-		if (c->starting || c->cleaning || c->locked)
-			return true;
-	return false;
 }
 
 /* What is under way may end: half-made starts would only be undone by the next life. */

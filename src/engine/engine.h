@@ -21,6 +21,7 @@
 
 struct engine;
 struct container;
+struct job_pool;
 struct loop;
 struct daemon_config;
 
@@ -47,6 +48,7 @@ struct images *engine_images(struct engine *en);
 struct runtime *engine_runtime(struct engine *en);
 struct storage *engine_storage(struct engine *en);
 struct loop *engine_loop(struct engine *en);
+struct job_pool *engine_jobs(struct engine *en);
 const struct daemon_config *engine_config(struct engine *en);
 const char *engine_id(struct engine *en); /* a stable id of this data root */
 
@@ -147,7 +149,7 @@ struct exec_info {
 	const char *id, *container_id;
 	bool running, tty, open_stdin, open_stdout, open_stderr, privileged, started;
 	int exit_code, pid;
-	const char *user;
+	const char *user, *detach_keys; /* NULL: none given */
 	char *const *args;
 };
 void engine_exec_info(const struct exec *x, struct exec_info *ret);

@@ -16,9 +16,10 @@ struct exec {
 	struct container *c;
 	char id[ID_LEN + 1];
 	char **args, **env;
-	char *user, *cwd;
+	char *user, *cwd, *detach_keys;
 	bool tty, in, out, err, privileged;
 	bool started, running, dropped;
+	bool starting; /* @cb is still to come */
 	int exit_code, pid;
 	struct attachment *attachment; /* until it is ready */
 	void (*cb)(int result, struct attachment *a, const struct err *e, void *data);
@@ -34,9 +35,21 @@ static void exec_free(struct exec *x)
 	strv_free(x->env);
 	free(x->user);
 	free(x->cwd);
+	free(x->detach_keys);
 	free(x);
 }
 DEFINE_AUTO(struct exec, exec_free);
+
+/* The engine ends before the runtime has answered. */
+static void start_given_up(struct exec *x)
+{
+	struct err e = {0};
+	int r = err_set(&e, ERR_UNAVAILABLE, ECANCELED, "the engine ends");
+
+	if (x->attachment)
+		attachment_discard(TAKE_PTR(x->attachment));
+	x->cb(r, NULL, &e, x->data);
+}
 
 /* An exec whose process still runs is freed when the runtime reports its end, which it does not
  * when all is being closed. */
@@ -49,8 +62,11 @@ static void forget(struct exec *x)
 	list_remove(&x->node);
 	x->dropped = true;
 	x->c = NULL;
-	if (!awaited)
+	if (!awaited) {
+		if (x->starting)
+			start_given_up(x);
 		exec_free(x);
+	}
 }
 
 void execs_drop(struct container *c)
@@ -76,7 +92,7 @@ static void trim(struct container *c)
 static int parse(struct exec *x, const json_t *body, struct err *e)
 {
 	static const char o[] = "ExecConfig";
-	const char *user, *cwd;
+	const char *user, *cwd, *keys;
 	int r = json_get_strv(body, o, "Cmd", true, &x->args, e);
 
 	if (r >= 0)
@@ -85,6 +101,8 @@ static int parse(struct exec *x, const json_t *body, struct err *e)
 		r = json_get_str(body, o, "User", &user, e);
 	if (r >= 0)
 		r = json_get_str(body, o, "WorkingDir", &cwd, e);
+	if (r >= 0)
+		r = json_get_str(body, o, "DetachKeys", &keys, e);
 	if (r >= 0)
 		r = json_get_bool(body, o, "Tty", &x->tty, e);
 	if (r >= 0)
@@ -100,7 +118,8 @@ static int parse(struct exec *x, const json_t *body, struct err *e)
 	if (!x->args)
 		return err_invalid(e, "No exec command specified");
 	if (str_set(&x->user, str_empty(user) ? NULL : user) < 0 ||
-	    str_set(&x->cwd, str_empty(cwd) ? NULL : cwd) < 0)
+	    str_set(&x->cwd, str_empty(cwd) ? NULL : cwd) < 0 ||
+	    str_set(&x->detach_keys, str_empty(keys) ? NULL : keys) < 0)
 		return err_nomem(e);
 	return 0;
 }
@@ -156,6 +175,7 @@ static void exec_started(int pid_or_err, struct rt_attach *rt, const struct err 
 	struct attachment *a = TAKE_PTR(x->attachment);
 	struct err mine = {0};
 
+	x->starting = false;
 	if (pid_or_err < 0) {
 		x->running = false;
 		x->exit_code = e && strstr(e->msg, "permission denied") ? 126 : 127;
@@ -169,9 +189,9 @@ static void exec_started(int pid_or_err, struct rt_attach *rt, const struct err 
 		return;
 	}
 	x->pid = pid_or_err;
-	x->cb(0, a, NULL, x->data); /* first the client's stream, then what flows into it */
 	if (a)
-		attachment_ready(a, rt);
+		attachment_ready(a, rt); /* before the callback, which may close it */
+	x->cb(0, a, NULL, x->data);
 }
 
 static void exec_ended(int exit_code, void *data)
@@ -267,11 +287,11 @@ int engine_exec_start(struct exec *x, bool detach, bool tty, const struct rt_att
 		rx.cwd = js(x->c->config, "WorkingDir");
 	x->cb = cb;
 	x->data = data;
-	x->started = x->running = true;
+	x->started = x->running = x->starting = true;
 	r = rt_exec_start(x->c->en->runtime, &rx, x->attachment ? &relay : NULL, exec_started,
 			  exec_ended, x, e);
 	if (r < 0) {
-		x->running = false;
+		x->running = x->starting = false;
 		if (x->attachment)
 			attachment_discard(TAKE_PTR(x->attachment));
 		return r;
@@ -294,6 +314,7 @@ void engine_exec_info(const struct exec *x, struct exec_info *ret)
 				  .exit_code = x->exit_code,
 				  .pid = x->pid,
 				  .user = x->user,
+				  .detach_keys = x->detach_keys,
 				  .args = x->args};
 }
 

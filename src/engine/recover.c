@@ -295,6 +295,15 @@ static void sweep_endpoints(struct engine *en)
 	}
 }
 
+/* A half-made start counts as unknown to the runtime: its conmon may be creating the container
+ * still, and must be gone before anything is undone. */
+static bool known_to_run(const char *id, void *data)
+{
+	const struct container *c = map_get(((struct engine *)data)->by_id, id);
+
+	return c && !c->starting;
+}
+
 static int sweep(struct engine *en, struct err *e)
 {
 	int r;
@@ -304,9 +313,6 @@ static int sweep(struct engine *en, struct err *e)
 	r = storage_container_each(en->storage, sweep_directory, en);
 	if (r < 0)
 		return err_sys(e, -r, "cannot sweep the containers' directories");
-	r = rt_sweep(en->runtime, known, en);
-	if (r < 0)
-		log_warn("the runtime's leftovers could not be swept error=%s", strerror(-r));
 	return net_recovered(en->net, e);
 }
 
@@ -321,6 +327,9 @@ int engine_recover(struct engine *en, struct err *e)
 		r = container_each(en->db, load_container, &l, e);
 	if (r < 0)
 		return e && e->code ? r : err_sys(e, -r, "cannot read the store's containers");
+	r = rt_sweep(en->runtime, known_to_run, en);
+	if (r < 0)
+		return err_sys(e, -r, "cannot sweep the runtime's leftovers");
 	list_for_each (c, &en->containers, node) {
 		r = recover_one(c, patience_until, e);
 		if (r < 0)

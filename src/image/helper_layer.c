@@ -22,6 +22,7 @@ struct stream {
 	struct archive *packed, *tar;
 	struct sha256_ctx hash;
 	uint64_t unpacked;
+	bool ended;	/* of the packed one */
 	struct err err; /* the first failure, which libarchive's text would hide */
 	char block[ARCHIVE_BLOCK];
 };
@@ -57,10 +58,12 @@ static la_ssize_t read_tar(struct archive *a, void *data, const void **buffer)
 	struct stream *s = data;
 	int64_t offset;
 	size_t len = 0;
-	int r = archive_read_data_block(s->packed, buffer, &len, &offset);
+	int r = s->ended ? ARCHIVE_EOF : archive_read_data_block(s->packed, buffer, &len, &offset);
 
-	if (r == ARCHIVE_EOF)
+	if (r == ARCHIVE_EOF) {
+		s->ended = true; /* libarchive must not be asked again */
 		return 0;
+	}
 	if (r != ARCHIVE_OK) {
 		(void)err_invalid(&s->err, "%s", archive_error_string(s->packed));
 	} else {
@@ -111,6 +114,7 @@ static int open_both(struct stream *s, struct err *e)
 		r = archive_read_next_header(s->packed, &ae);
 	if (r != ARCHIVE_OK && r != ARCHIVE_EOF)
 		return fail(s, s->packed, e);
+	s->ended = r == ARCHIVE_EOF;
 	if (archive_read_open(s->tar, s, NULL, read_tar, NULL) != ARCHIVE_OK)
 		return fail(s, s->tar, e);
 	return 0;

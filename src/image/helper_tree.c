@@ -338,41 +338,20 @@ static int add_whiteout(const struct item *it, struct err *e)
 	return 1;
 }
 
-static int make_room(struct tree *t, const struct item *it)
+/* Return: 1 @it is a hard link to its own name, which removing first would lose */
+static int links_itself(const struct item *it)
 {
-	struct stat st;
+	const char *target = archive_entry_hardlink(it->ae);
+	auto_free char *path = NULL;
 
-	if (fstatat(it->dir, it->name, &st, AT_SYMLINK_NOFOLLOW) < 0)
-		return errno == ENOENT ? 0 : -errno;
-	int r = path_remove(it->dir, it->name);
-
-	(void)t;
-	return r;
+	return target && path_clean(target, &path, NULL) >= 0 && streq(path, it->path);
 }
 
-static int add(struct tree *t, const struct item *it, struct err *e)
+static int add_other(struct tree *t, const struct item *it, struct err *e)
 {
-	mode_t type = archive_entry_filetype(it->ae);
-	bool hard = archive_entry_hardlink(it->ae) != NULL;
 	int r;
 
-	if (!hard && type == AE_IFDIR) {
-		r = add_dir(t, it);
-		return r < 0 ? fail(it, r, e) : 0;
-	}
-	if (!*it->name)
-		return err_invalid(e, "entry \"%.200s\": the root must be a directory", it->entry);
-	r = add_whiteout(it, e);
-	if (r)
-		return r;
-	if (hard && streq(archive_entry_hardlink(it->ae), it->entry))
-		return 0; /* to itself: removing it first would lose it */
-	r = make_room(t, it);
-	if (r < 0)
-		return fail(it, r, e);
-	if (hard)
-		return add_hard_link(t, it, e);
-	switch (type) {
+	switch (archive_entry_filetype(it->ae)) {
 	case AE_IFREG:
 		return add_file(t, it, e);
 	case AE_IFLNK:
@@ -385,9 +364,36 @@ static int add(struct tree *t, const struct item *it, struct err *e)
 		break;
 	default:
 		return err_invalid(e, "entry \"%.200s\": unknown type %o", it->entry,
-				   (unsigned)type);
+				   (unsigned)archive_entry_filetype(it->ae));
 	}
 	return r < 0 ? fail(it, r, e) : 0;
+}
+
+static int add(struct tree *t, const struct item *it, struct err *e)
+{
+	bool hard = archive_entry_hardlink(it->ae) != NULL;
+	int r = add_whiteout(it, e); /* by its name, whatever its type */
+
+	if (r)
+		return r;
+	if (!hard && archive_entry_filetype(it->ae) == AE_IFDIR) {
+		r = add_dir(t, it);
+		return r < 0 ? fail(it, r, e) : 0;
+	}
+	if (!*it->name)
+		return err_invalid(e, "entry \"%.200s\": the root must be a directory", it->entry);
+	if (links_itself(it))
+		return 0;
+	r = path_remove(it->dir, it->name); /* it takes an earlier one's place */
+	if (r < 0)
+		return fail(it, r, e);
+	return hard ? add_hard_link(t, it, e) : add_other(t, it, e);
+}
+
+/* aufs's own files at the top, with what lies below them */
+static bool is_aufs_meta(const char *path)
+{
+	return str_has_prefix(path, WHITEOUT_META) && !streq(path, WHITEOUT_OPAQUE);
 }
 
 static bool id_ok(int64_t id)
@@ -408,7 +414,7 @@ int tree_add(struct tree *t, struct archive *a, struct archive_entry *ae, struct
 		return err_invalid(e, "entry \"%.200s\": owner out of range", it.entry);
 	int r = path_clean(it.entry, &path, e);
 
-	if (r < 0)
+	if (r < 0 || is_aufs_meta(path))
 		return r;
 	it.path = path;
 	it.dir = open_parent(t, path, it.entry, &it.name, e);

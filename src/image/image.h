@@ -30,10 +30,12 @@ struct images_config {
 int images_open(struct loop *l, struct db *db, struct storage *st, const struct images_config *c,
 		struct images **ret, struct err *e) MUST_CHECK;
 void images_close(struct images *im);
-/* loads the built-in image if it is not there; done(0 or -errno) */
+/* after recovery has made its holds: deletes hidden images nobody holds, and loads the built-in one
+ * if it is not there; done(0 or -errno), at once where there is nothing to load */
 int images_builtin(struct images *im, void (*done)(int result, void *data), void *data) MUST_CHECK;
 
-/* by tag, id, id prefix or digest. ERR_NOT_FOUND: "No such image: busybox:latest" */
+/* by tag, id, id prefix or digest. ERR_NOT_FOUND: "No such image: busybox:latest". An image that
+ * was deleted while containers hold it is found by its whole id ("sha256:...") alone: theirs */
 int image_find(struct images *im, const char *ref, struct image **ret, struct err *e) MUST_CHECK;
 struct image *image_next(struct images *im, struct image *prev); /* newest first */
 size_t images_count(const struct images *im);
@@ -57,7 +59,8 @@ int image_tag(struct images *im, struct image *i, const char *repo, const char *
 int image_remove(struct images *im, const char *ref, bool force,
 		 int (*used)(const char *image_id, char short_id[13], void *data), void *data,
 		 json_t *out, struct err *e) MUST_CHECK;
-/* keep an image's layers while a container exists: counted by the engine telling us */
+/* keep an image's layers while a container exists: counted by the engine telling us, in each life
+ * anew. An image deleted meanwhile is hidden and goes with the last one */
 void image_hold(struct images *im, const char *image_id);
 void image_release(struct images *im, const char *image_id);
 

@@ -178,16 +178,26 @@ struct parts { /* borrowed from the text */
 	const char *digest;	/* after '@', or NULL */
 };
 
-/* the first component is a domain if it looks like no name: a dot, a port, upper case, localhost */
-static void split_domain(const char *s, struct parts *p)
+/* the first component is a domain if it looks like no name: a dot, a port, upper case, localhost.
+ * Return: its length, 0 none */
+static size_t domain_len(const char *s)
 {
 	const char *slash = strchr(s, '/');
 	size_t len = slash ? (size_t)(slash - s) : 0;
 
-	*p = (struct parts){.domain = "docker.io", .domain_len = strlen("docker.io"), .rest = s};
 	if (len > 0 && (memchr(s, '.', len) || memchr(s, ':', len) || has_upper(s, len) ||
-			(len == strlen("localhost") && !strncmp(s, "localhost", len)))) {
-		p->rest = slash + 1;
+			(len == strlen("localhost") && !strncmp(s, "localhost", len))))
+		return len;
+	return 0;
+}
+
+static void split_domain(const char *s, struct parts *p)
+{
+	size_t len = domain_len(s);
+
+	*p = (struct parts){.domain = "docker.io", .domain_len = strlen("docker.io"), .rest = s};
+	if (len > 0) {
+		p->rest = s + len + 1;
 		if (len != strlen("index.docker.io") || strncmp(s, "index.docker.io", len) != 0) {
 			p->domain = s;
 			p->domain_len = len;
@@ -295,5 +305,6 @@ char *image_ref_familiar(const struct image_ref *r)
 		return join(r->domain, path, r);
 	if (str_has_prefix(path, "library/") && !strchr(path + strlen("library/"), '/'))
 		path += strlen("library/");
-	return join("", path, r);
+	/* "docker.io/evil.com/x" must not be taken for an image of evil.com */
+	return join(domain_len(path) ? r->domain : "", path, r);
 }

@@ -52,6 +52,7 @@ struct net {
 	struct map *sandboxes;	     /* by container id */
 	struct map *containers;	     /* struct container_eps by container id */
 	struct map *ports;	     /* "proto port" -> struct port_users */
+	int64_t released_ns;	     /* when ports were last given up */
 	struct nft_tx *booting;	     /* elements collected for the replacement at start */
 	/* reaper.c: what is deleted later */
 	struct source *bridge_timer, *dead_timer, *flush_soon;
@@ -89,7 +90,7 @@ struct network {
 	int ifindex;
 	uint8_t mac[6];
 	int mtu;
-	bool icc, masq, hairpin;
+	bool icc, masq;
 	uint32_t bind_ip;
 	char ifprefix[12];
 	struct list endpoints;
@@ -223,8 +224,8 @@ size_t ports_run(const struct net_port *list, size_t n, size_t i);
 /* resolv.c */
 int resolv_host_servers(char ***ret) MUST_CHECK;
 /* recover.c */
-int recover_sweep_links(struct net *n,
-			struct err *e) MUST_CHECK; /* marked links that no endpoint or network has */
+int recover_sweep_links(struct net *n, struct err *e)
+	MUST_CHECK; /* marked links that no endpoint or network has */
 /* reaper.c */
 int reaper_take(struct net *n,
 		struct network *nw) MUST_CHECK; /* 1: a free bridge is nw's now, 0: none */

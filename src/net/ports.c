@@ -13,15 +13,19 @@
 #include <netinet/in.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <time.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/str.h"
 #include "net/internal.h"
 
 #define EPHEMERAL_TRIES 64
 #define HELD_MAX                                                                                   \
-	1000	    /* ports of one range that are held by sockets; longer ones are only checked */
-#define RANGE_MIN 8 /* shorter runs are single elements: exact matches change in constant time */
+	1000 /* ports of one range that are held by sockets; longer ones are only checked */
+#define RELEASED_NS    (100 * NS_PER_MS)
+#define RELEASED_TRIES 20 /* half a millisecond apart */
+#define RANGE_MIN      8 /* shorter runs are single elements: exact matches change in constant time */
 
 static void users_key(char out[24], uint8_t proto, uint16_t port)
 {
@@ -135,6 +139,20 @@ static int reserve_socket(uint8_t proto, uint32_t ip, uint16_t *port)
 	return TAKE_FD(fd);
 }
 
+/* A port that was given up a moment ago is free once the resolver has closed its duplicate. */
+static int reserve_soon(const struct net *n, struct net_port *p)
+{
+	const struct timespec pause = {.tv_nsec = NS_PER_MS / 2};
+	bool soon = n->released_ns && clock_mono_ns() - n->released_ns < RELEASED_NS;
+	int fd = reserve_socket(p->proto, p->host_ip, &p->host_port);
+
+	for (unsigned i = 0; soon && fd == -EADDRINUSE && i < RELEASED_TRIES; i++) {
+		(void)nanosleep(&pause, NULL);
+		fd = reserve_socket(p->proto, p->host_ip, &p->host_port);
+	}
+	return fd;
+}
+
 static int fail_prefix(struct sandbox *sb, struct err *e)
 {
 	const struct endpoint *gw = sandbox_best_gateway(sb);
@@ -168,7 +186,7 @@ static int clash(const struct net_port *p, const struct sandbox *by, struct err 
 static int open_socket(struct sandbox *sb, struct net_port *p, struct err *e)
 {
 	char ip[IP4_STR];
-	int fd = reserve_socket(p->proto, p->host_ip, &p->host_port);
+	int fd = reserve_soon(sb->net, p);
 	const struct sandbox *by;
 
 	if ((fd == -EPROTONOSUPPORT || fd == -ESOCKTNOSUPPORT) && p->host_port)
@@ -351,6 +369,8 @@ int ports_hold(struct sandbox *sb)
 
 void ports_release(struct sandbox *sb)
 {
+	if (sb->n_ports)
+		sb->net->released_ns = clock_mono_ns();
 	for (size_t i = 0; i < sb->n_ports; i++) {
 		char key[128];
 

@@ -24,8 +24,8 @@ struct nlsock {
 	bool full;
 	bool torn;     /* something changed during the dump: it may lack entries */
 	char ext[256]; /* the kernel's explanation of the last failure */
-	char out[NLSOCK_SEND_BYTES];
-	char in[NLSOCK_RECV_BYTES];
+	_Alignas(8) char out[NLSOCK_SEND_BYTES]; /* messages are read in place */
+	_Alignas(8) char in[NLSOCK_RECV_BYTES];
 };
 
 int nlsock_open(struct nlsock *s, int bus) MUST_CHECK;

@@ -6,15 +6,19 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <linux/magic.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/vfs.h>
+#include <time.h>
 
 #include "base/fs.h"
 #include "base/str.h"
 
-#define ROOT	   "/sys/fs/cgroup"
-#define DEPTH_MAX  32 /* of groups a container made below its own */
-#define EVENTS_MAX 4096
+#define ROOT	      "/sys/fs/cgroup"
+#define DEPTH_MAX     32 /* of groups a container made below its own */
+#define EVENTS_MAX    4096
+#define PROCS_MAX     (1u << 20)
+#define KILL_PAUSE_MS 5
 
 static bool is_fs(const char *path, long magic)
 {
@@ -68,7 +72,9 @@ static bool path_ok(const char *path)
 	return path && *path == '/' && path[strspn(path, "/")] && !strstr(path, "..");
 }
 
-int cgroup_remove(const char *path)
+/* Calls @fn for the group @path in every hierarchy; the first failure is returned, all are called.
+ */
+static int each_hierarchy(const char *path, int (*fn)(const char *hierarchy, const char *path))
 {
 	struct dirent *de;
 	int r = 0;
@@ -77,7 +83,7 @@ int cgroup_remove(const char *path)
 	if (!path_ok(path))
 		return -EINVAL;
 	if (cgroup_layout() == CGROUP_V2)
-		return remove_in(ROOT, path);
+		return fn(ROOT, path);
 	d = opendir(ROOT);
 	if (!d)
 		return errno == ENOENT ? 0 : -errno;
@@ -89,11 +95,54 @@ int cgroup_remove(const char *path)
 			r = -ENOMEM;
 		else if (de->d_type == DT_DIR && *de->d_name != '.' &&
 			 (is_fs(h, CGROUP_SUPER_MAGIC) || is_fs(h, CGROUP2_SUPER_MAGIC)))
-			one = remove_in(h, path);
+			one = fn(h, path);
 		if (one < 0)
-			r = one; /* the others are removed all the same */
+			r = one;
 	}
 	(void)closedir(d);
+	return r;
+}
+
+int cgroup_remove(const char *path)
+{
+	return each_hierarchy(path, remove_in);
+}
+
+/* -EBUSY: there were processes */
+static int kill_in(const char *hierarchy, const char *path)
+{
+	auto_free char *file = str_printf("%s%s/cgroup.procs", hierarchy, path);
+	auto_buf struct buf text = BUF_INIT(PROCS_MAX);
+	auto_strv char **pids = NULL;
+	int r = 0;
+
+	if (!file)
+		return -ENOMEM;
+	if (fs_read(file, PROCS_MAX - 1, &text) < 0)
+		return 0;
+	if (strv_split(buf_str(&text), "\n", &pids) < 0)
+		return -ENOMEM;
+	for (size_t i = 0; pids && pids[i]; i++) {
+		uint32_t pid;
+
+		if (parse_u32(pids[i], &pid) < 0 || pid < 2)
+			continue;
+		(void)kill((pid_t)pid,
+			   SIGKILL); /* its number cannot be another's yet: it is there */
+		r = -EBUSY;
+	}
+	return r;
+}
+
+int cgroup_kill(const char *path, int wait_ms)
+{
+	const struct timespec pause = {.tv_nsec = KILL_PAUSE_MS * 1000000L};
+	int r = each_hierarchy(path, kill_in);
+
+	for (; r == -EBUSY && wait_ms > 0; wait_ms -= KILL_PAUSE_MS) {
+		(void)nanosleep(&pause, NULL);
+		r = each_hierarchy(path, kill_in);
+	}
 	return r;
 }
 

@@ -53,8 +53,13 @@ void syncs_drop(struct runtime *r)
 {
 	struct sync *s;
 
-	list_for_each (s, &r->syncs, node)
+	list_for_each (s, &r->syncs, node) {
+		struct sync_ops ops = s->ops;
+
 		sync_free(s);
+		if (ops.dropped)
+			ops.dropped(ops.data);
+	}
 }
 
 /* ---- what it says ---- */
@@ -256,7 +261,9 @@ static int conmon_argv(const struct runtime *r, const struct conmon_args *c, cha
 		add(&a, "-t");
 	if (c->open_stdin)
 		add(&a, "-i");
-	if (c->open_stdin && !c->stdin_once)
+	/* a terminal is one descriptor both ways: conmon would close it under the process when a
+	 * client leaves */
+	if (c->open_stdin && (!c->stdin_once || c->tty))
 		add(&a, "--leave-stdin-open");
 	if (a.fail || !exits) {
 		strv_free(a.v);

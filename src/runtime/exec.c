@@ -25,6 +25,16 @@ struct rexec {
 	void *data;
 };
 
+/* of the process: the exec itself may live on */
+static void dropped(void *data)
+{
+	struct rexec *x = data;
+
+	free(x->id);
+	free(x->exec_id);
+	free(x);
+}
+
 static void rexec_free(struct rexec *x)
 {
 	auto_free char *dir = x->exec_id ? rt_path(x->r, x->id, x->exec_id, NULL) : NULL;
@@ -32,9 +42,7 @@ static void rexec_free(struct rexec *x)
 	if (dir && fs_rm_tree(dir) < 0)
 		log_debug("the folder of an exec stays until its container goes exec=%s",
 			  x->exec_id);
-	free(x->id);
-	free(x->exec_id);
-	free(x);
+	dropped(x);
 }
 
 static int attachable(void *data, struct err *e)
@@ -101,7 +109,7 @@ int rt_exec_start(struct runtime *r, const struct rt_exec *rx, const struct rt_a
 				.stdin_once = true,
 				.attach = attach != NULL};
 	struct rexec *x = calloc(1, sizeof(*x));
-	struct sync_ops ops = {attachable, made, ended, x};
+	struct sync_ops ops = {attachable, made, ended, x, dropped};
 	int rc;
 
 	if (!x)

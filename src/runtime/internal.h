@@ -68,6 +68,7 @@ struct sync_ops {
 	/* an exec ended; the sync is freed after it. 255: unknown */
 	void (*ended)(int exit_code, void *data);
 	void *data;
+	void (*dropped)(void *data); /* the runtime is closed, nothing else comes; may be NULL */
 };
 int conmon_start(struct runtime *r, const struct conmon_args *a, const struct sync_ops *ops,
 		 struct err *e) MUST_CHECK;

@@ -94,6 +94,29 @@ static void started(int result, const char *text, void *data)
 	free(s);
 }
 
+static void released(void *data)
+{
+	started(0, "", data);
+}
+
+/*
+ * crun holds a created container back at <root>/<id>/exec.fifo: its start opens the fifo, unlinks
+ * it (a container with a fifo is "created", one without "running") and writes a byte. Doing that
+ * ourselves saves a third of a container's start, a whole run of crun. Wherever it is not as
+ * expected (runc, no reader yet), the program does it. tests/unit/runtime proves that crun then
+ * says "running".
+ */
+static bool release_fifo(const struct runtime *r, const char *id)
+{
+	auto_free char *path = str_printf("%s/%s/exec.fifo", r->root, id);
+	auto_close int fd = -EBADF;
+
+	if (!r->is_crun || !path)
+		return false;
+	fd = open(path, O_WRONLY | O_NONBLOCK | O_CLOEXEC | O_NOFOLLOW);
+	return fd >= 0 && unlink(path) == 0 && write(fd, "", 1) == 1;
+}
+
 int rt_start(struct runtime *r, const char *id,
 	     void (*cb)(int result, const struct err *e, void *data), void *data, struct err *e)
 {
@@ -104,7 +127,8 @@ int rt_start(struct runtime *r, const char *id,
 	if (!s)
 		return err_nomem(e);
 	*s = (struct start){r, cb, data};
-	rc = call_run(r, argv, started, s);
+	rc = release_fifo(r, id) ? loop_defer(r->loop, released, s, NULL)
+				 : call_run(r, argv, started, s);
 	if (rc < 0) {
 		free(s);
 		return err_sys(e, -rc, "cannot start %s", r->program);

@@ -9,7 +9,9 @@
  *
  * The kernel does not bind a mount namespace where the bind would propagate into it, so the
  * exec-root becomes a private mount of its own first; and the pin is set by a child that stays in
- * the host's namespace. Sources: mount_namespaces(7), setns(2).
+ * the host's namespace. Nor does it bind a namespace whose number is lower than that of the one the
+ * bind happens in, and since Linux 6.18 each CPU numbers from a range of its own: make() tries the
+ * CPUs one after the other. Sources: mount_namespaces(7), setns(2).
  */
 
 #include <fcntl.h>
@@ -70,14 +72,12 @@ static int leave_host(void)
 	return umount2(V2_MOUNT, MNT_DETACH) < 0 ? -errno : 0;
 }
 
-static int make(const char *pin)
+/* -EINVAL: the kernel does not like the new namespace's number */
+static int make_here(const char *pin)
 {
 	int wake[2], status, r;
 	pid_t child;
 
-	r = fs_write(pin, "", 0, 0600);
-	if (r < 0)
-		return r;
 	if (pipe2(wake, O_CLOEXEC) < 0)
 		return -errno;
 	child = fork();
@@ -98,6 +98,31 @@ static int make(const char *pin)
 	if (r < 0)
 		return r;
 	return WIFEXITED(status) ? -WEXITSTATUS(status) : -EIO;
+}
+
+static int make(const char *pin)
+{
+	auto_close int host = open("/proc/self/ns/mnt", O_RDONLY | O_CLOEXEC);
+	cpu_set_t mine, one;
+	int r = host < 0 ? -errno : fs_write(pin, "", 0, 0600);
+
+	if (r >= 0 && sched_getaffinity(0, sizeof(mine), &mine) < 0)
+		r = -errno;
+	if (r < 0)
+		return r;
+	r = make_here(pin);
+	for (int cpu = 0; r == -EINVAL && cpu < CPU_SETSIZE; cpu++) {
+		if (!CPU_ISSET(cpu, &mine))
+			continue;
+		CPU_ZERO(&one);
+		CPU_SET(cpu, &one);
+		if (setns(host, CLONE_NEWNS) < 0 || sched_setaffinity(0, sizeof(one), &one) < 0)
+			r = -errno;
+		else
+			r = make_here(pin);
+	}
+	(void)sched_setaffinity(0, sizeof(mine), &mine); /* it was allowed before */
+	return r;
 }
 
 static int enter(const char *pin)

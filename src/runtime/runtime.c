@@ -127,8 +127,8 @@ void runtime_close(struct runtime *r)
 	if (!r)
 		return;
 	calls_drop(r);
-	syncs_drop(r);
 	attaches_drop(r);
+	syncs_drop(r);
 	while (r->procs && (p = map_next(r->procs, &pos, NULL)))
 		proc_free(p);
 	map_free(r->procs);

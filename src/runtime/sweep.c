@@ -18,6 +18,7 @@
 #include "base/log.h"
 #include "base/rand.h"
 #include "base/str.h"
+#include "runtime/cgroup.h"
 #include "runtime/internal.h"
 
 #define CMDLINE_MAX (64u << 10)
@@ -126,13 +127,18 @@ static void sweep_one(struct runtime *r, const char *id)
 	auto_free char *bundle = rt_path(r, id, NULL, NULL);
 	auto_free char *state = str_printf("%s/%s", r->root, id);
 	auto_free char *exit = str_printf("%s/exits/%s", r->exec_root, id);
+	auto_free char *cgroup = str_printf("%s/%s", r->cgroup_parent, id);
 
-	if (!bundle || !state || !exit)
+	if (!bundle || !state || !exit || !cgroup)
 		return;
 	conmon_kill(r, id);
+	/* a create that was cut off may have made the process and no state: crun knows nothing of
+	 * it */
+	if (cgroup_kill(cgroup, END_MS) < 0)
+		log_warn("processes of a half-made container stay container=%s", id);
 	if (fs_exists(state) && call_wait(r, argv) < 0)
 		log_warn("%s cannot delete what is left container=%s", r->name, id);
-	if (fs_rm_tree(bundle) < 0 || fs_unlink(exit) < 0)
+	if (fs_rm_tree(bundle) < 0 || fs_unlink(exit) < 0 || cgroup_remove(cgroup) < 0)
 		log_warn("a bundle cannot be removed container=%s", id);
 	log_info("the leftovers of a container are removed container=%s", id);
 }

@@ -71,6 +71,15 @@ int overlay_mount_text(const struct overlay *o, struct err *e)
 	return 0;
 }
 
+/* these two, unlike lowerdir+, are unescaped in this form too */
+static int set_escaped(int fs, const char *key, const char *path)
+{
+	auto_buf struct buf b = BUF_INIT(OPTIONS_MAX);
+	int r = add_escaped(&b, path);
+
+	return r < 0 ? r : set_str(fs, key, buf_str(&b));
+}
+
 /* Return: 1 this kernel knows no lowerdir+; 0; -errno with *@what the parameter refused */
 static int configure(int fs, const struct overlay *o, const char **what)
 {
@@ -86,11 +95,11 @@ static int configure(int fs, const struct overlay *o, const char **what)
 			return r;
 	}
 	*what = "upperdir";
-	r = set_str(fs, "upperdir", o->upper);
+	r = set_escaped(fs, "upperdir", o->upper);
 	if (r < 0)
 		return r;
 	*what = "workdir";
-	r = set_str(fs, "workdir", o->work);
+	r = set_escaped(fs, "workdir", o->work);
 	if (r < 0)
 		return r;
 	*what = "userxattr";

@@ -308,14 +308,6 @@ static void bridge_destroy(struct net *n, struct network *nw)
 	reaper_put(n, l.ifindex);
 }
 
-static bool nf_call(void)
-{
-	auto_buf struct buf b = BUF_INIT(16);
-
-	return fs_read("/proc/sys/net/bridge/bridge-nf-call-iptables", 8, &b) >= 0 &&
-	       buf_str(&b)[0] == '1';
-}
-
 /* @family: 4 or 6 */
 static int bridge_sysctl(const struct network *nw, int family, const char *name, const char *value)
 {
@@ -359,7 +351,6 @@ static int bridge_create(struct net *n, struct network *nw, struct err *e)
 		r = rtnl_addr_add(n->rtnl, nw->ifindex, addr, e);
 	if (r >= 0)
 		bridge_sysctls(nw);
-	nw->hairpin = nf_call();
 	if (r < 0 && !n->booting)
 		bridge_destroy(n, nw);
 	return r;
@@ -516,9 +507,20 @@ static int ensure_bridge(struct net *n, struct network *nw, struct err *e)
 	return bridge_create(n, nw, e);
 }
 
+/* Where bridge-nf-call is on (others switch it, at any time) a packet to a port that the sender
+ * itself has published is translated within the bridge, and must leave where it came in. */
+static bool nf_call(void)
+{
+	auto_buf struct buf b = BUF_INIT(16);
+
+	return fs_read("/proc/sys/net/bridge/bridge-nf-call-iptables", 8, &b) >= 0 &&
+	       buf_str(&b)[0] == '1';
+}
+
 static int bridge_attach(struct net *n, struct endpoint *ep, struct sandbox *sb, struct err *e)
 {
 	struct network *nw = ep->nw;
+	bool hairpin = nf_call();
 	int ifindex, r = nw->ipam ? 0
 				  : err_set(e, ERR_INTERNAL, EIO,
 					    "network %s could not be read from the store",
@@ -534,8 +536,8 @@ static int bridge_attach(struct net *n, struct endpoint *ep, struct sandbox *sb,
 	r = choose_ifname(n, ep, e);
 	if (r >= 0)
 		r = plug(n, ep, sb, &ifindex, e);
-	if (r >= 0 && (nw->hairpin || !nw->icc))
-		r = rtnl_port_flags(n->rtnl, ifindex, nw->hairpin, !nw->icc, e);
+	if (r >= 0 && (hairpin || !nw->icc))
+		r = rtnl_port_flags(n->rtnl, ifindex, hairpin, !nw->icc, e);
 	return r < 0 ? r : inside(n, ep, sb, e);
 }
 

@@ -190,6 +190,20 @@ static void forwarding(void)
 	}
 }
 
+/* An answer of the old servers that comes when there are new ones is not kept for others. */
+static void late_answers(void)
+{
+	struct msg m = query("stale.test", TYPE_A, false);
+
+	ok(resolv_is("nameserver 127.0.1.3\n", "slow.test", "192.0.2.3"), "a slow server");
+	(void)send(b.client, m.data, m.len, 0);
+	ok(resolv_is("nameserver 127.0.1.1\n", "replaced.test", "192.0.2.1"), "is replaced");
+	ok(poll(&(struct pollfd){.fd = b.client, .events = POLLIN}, 1, 2000) == 1,
+	   "who asked it is answered");
+	(void)recv(b.client, m.data, sizeof(m.data), 0);
+	is_str(quick(&a, "stale.test", 1000), "192.0.2.1", "who asks now hears the new one");
+}
+
 static void rewritten(void)
 {
 	auto_free char *target = str_printf("%s/elsewhere", w.dir);
@@ -355,6 +369,7 @@ int main(int argc, char **argv)
 	said_then_asked();
 	many_addresses();
 	forwarding();
+	late_answers();
 	rewritten();
 	own_servers();
 	odd_clients();

@@ -146,7 +146,7 @@ static void heard(const char *address, const char *what)
 	(void)unlink(address);
 	ok(bind(fd, (struct sockaddr *)&a,
 		(socklen_t)(offsetof(struct sockaddr_un, sun_path) + strlen(address))) == 0,
-	   "listening at %s", address);
+	   "listening, %s", what);
 	(void)setenv("NOTIFY_SOCKET", address, 1);
 	service_notify("READY=1");
 	ok(recv(fd, text, sizeof(text) - 1, 0) == 7, "a message came");

@@ -211,8 +211,7 @@ static void whiteouts(struct world *w)
 	ok(getxattr(dir, "user.overlay.opaque", v, sizeof(v)) == 1 && *v == 'y',
 	   "a directory made where one is hidden");
 	ok(lstat(hard, &st) == 0 && st.st_nlink == 2, "a hard link");
-	ok(lstat(null, &st) == 0 && S_ISCHR(st.st_mode) && st.st_rdev == makedev(1, 3),
-	   "a device");
+	ok(lstat(null, &st) == 0 && S_ISCHR(st.st_mode) && st.st_rdev == makedev(1, 3), "a device");
 	ok(!fs_exists(plnk), "aufs's own files mean nothing");
 	outcome_done(&o);
 	remove_all(w);

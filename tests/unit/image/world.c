@@ -150,7 +150,10 @@ static void set_kind(struct archive_entry *ae, const struct item *it)
 	static const struct {
 		char type;
 		unsigned kind;
-	} kinds[] = {{'d', AE_IFDIR}, {'s', AE_IFLNK}, {'c', AE_IFCHR}, {'b', AE_IFBLK},
+	} kinds[] = {{'d', AE_IFDIR},
+		     {'s', AE_IFLNK},
+		     {'c', AE_IFCHR},
+		     {'b', AE_IFBLK},
 		     {'p', AE_IFIFO}};
 	unsigned kind = AE_IFREG;
 

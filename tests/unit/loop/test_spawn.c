@@ -103,7 +103,7 @@ static void descriptors(void)
 {
 	const char *argv[] = {"sh", "-c", "ls /proc/self/fd | tr '\\n' ' '; cat <&3; cat <&7",
 			      NULL};
-	int a[2], b[2], leak = open("/dev/null", O_RDONLY); /* not CLOEXEC */
+	int a[2], b[2], leak = dup(STDERR_FILENO); /* would be inherited */
 	struct spawn_fd fds[2];
 	struct spawn s = SPAWN_INIT;
 	int code;
@@ -139,7 +139,7 @@ static void signals(void)
 	sigset_t block, old;
 	int code;
 
-	(void)signal(SIGPIPE, SIG_IGN);
+	(void)sigaction(SIGPIPE, &(struct sigaction){.sa_handler = SIG_IGN}, NULL);
 	(void)sigemptyset(&block);
 	(void)sigaddset(&block, SIGUSR1);
 	(void)sigprocmask(SIG_BLOCK, &block, &old);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/fs.h"
 #include "base/str.h"
 #include "net/internal.h"
 #include "tap.h"
@@ -47,6 +48,37 @@ static void predefined(void)
 	is_str(network_driver(nw), "null", "its driver");
 	is_err(net_remove(w.net, nw, &e), e, ERR_FORBIDDEN,
 	       "none is a pre-defined network and cannot be removed");
+}
+
+static const char *sysctl(int family, const char *bridge, const char *name)
+{
+	static char text[16];
+	auto_buf struct buf b = BUF_INIT(16);
+	auto_free char *path = str_printf("/proc/sys/net/ipv%d/conf/%s/%s", family, bridge, name);
+
+	if (!path || fs_read(path, 15, &b) < 0)
+		return "absent";
+	(void)snprintf(text, sizeof(text), "%s", buf_str(&b));
+	text[strcspn(text, "\n")] = '\0';
+	return text;
+}
+
+/* Also of a bridge that was another network's before. */
+static void bridge_sysctls(void)
+{
+	struct network *nw;
+	struct err e;
+
+	for (int i = 0; i < 2; i++) {
+		is_int(create("sys", NULL, NULL, NULL, &e), 0, "a network %s", e.msg);
+		is_int(net_find(w.net, "sys", &nw, &e), 0, "found");
+		is_str(sysctl(4, network_bridge(nw), "route_localnet"), "1",
+		       "ports published on localhost can be led there");
+		if (strcmp(sysctl(6, "lo", "accept_ra"), "absent") != 0)
+			is_str(sysctl(6, network_bridge(nw), "accept_ra"), "0",
+			       "no container becomes the host's IPv6 router");
+		is_int(net_remove(w.net, nw, &e), 0, "removed %s", e.msg);
+	}
 }
 
 static void refused(void)
@@ -248,6 +280,7 @@ int main(void)
 	if (!ok(world_open(&w, &e) >= 0, "a world (%s)", e.msg))
 		return tap_done();
 	predefined();
+	bridge_sysctls();
 	refused();
 	refused_drivers();
 	same_bridge_name();

@@ -2,6 +2,7 @@
 /* test_publish.c - published ports: reached, refused, reserved, given back */
 
 #include <arpa/inet.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/socket.h>
 
@@ -170,7 +171,7 @@ static void internal_then_connected(void)
 {
 	static const char *const pub[] = {"8088:80", NULL};
 	struct network_spec spec = world_spec("closed", "10.66.0.0/24");
-	const char *id = world_id('4');
+	const char *id = world_id('9');
 	const char *const site[] = {"site", NULL};
 	const struct net_port *p;
 	struct network *nw;
@@ -215,6 +216,52 @@ static void many(void)
 	net_sandbox_stop(w.net, world_id('1'));
 }
 
+/* The resolver keeps its duplicates of the sockets a moment longer than we do. */
+static void at_once_again(void)
+{
+	static const char *const both[] = {"8070:80", "8070:80/udp", NULL}, *const tcp[] = {
+										    "8070:80",
+										    NULL};
+	const char *id = world_id('8');
+	struct err e = {0};
+	int good = 0, pid = feed_pid(w.net->feed);
+
+	for (int i = 0; i < 50; i++, good++) {
+		if (make(id, "again", "site", both, &e) < 0)
+			break;
+		net_sandbox_stop(w.net, id);
+	}
+	is_int(good, 50, "stopped and started again, fifty times %s", e.msg);
+	is_int(make(id, "again", "site", tcp, &e), 0, "once more %s", e.msg);
+	is_int(kill(pid, SIGSTOP), 0, "the resolver is busy");
+	net_sandbox_stop(w.net, id);
+	is_int(make(id, "again", "site", tcp, &e), 0, "its port is free all the same %s", e.msg);
+	is_int(listens(SOCK_STREAM, 0, 8070), -EADDRINUSE, "for nobody but us");
+	net_sandbox_stop(w.net, id);
+	is_int(kill(pid, SIGCONT), 0, "it goes on");
+}
+
+/* Another engine comes, after the network was made, and has bridges ask the firewall. */
+static void bridge_nf_later(void)
+{
+	static const char key[] = "net/bridge/bridge-nf-call-iptables";
+	static const char *const pub[] = {"8090:80", NULL};
+	const char *id = world_id('7');
+	struct err e;
+	int pid;
+
+	if (netns_sysctl(key, "0") < 0)
+		return; /* no br_netfilter here */
+	ok(world_network(&w, "early", NULL) != NULL, "a network while it is off");
+	is_int(netns_sysctl(key, "1"), 0, "it is switched on");
+	is_int(make(id, "self", "early", pub, &e), 0, "a container then (%s)", e.msg);
+	pid = world_serve(net_sandbox_find(w.net, id), 80);
+	is_int(world_talk(net_sandbox_find(w.net, id), WORLD_HOST_ADDR, 8090, 2000), 0,
+	       "reaches what it publishes itself");
+	world_end(pid);
+	net_sandbox_stop(w.net, id);
+}
+
 int main(void)
 {
 	const char *why = world_enter();
@@ -238,6 +285,8 @@ int main(void)
 	is_str(after, before, "nothing of it stays");
 	internal_then_connected();
 	many();
+	at_once_again();
+	bridge_nf_later();
 	world_close(&w, true);
 	return tap_done();
 }

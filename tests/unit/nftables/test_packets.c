@@ -9,6 +9,8 @@
  */
 
 #include <arpa/inet.h>
+#include <linux/if_packet.h>
+#include <net/if.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <signal.h>
@@ -27,10 +29,24 @@
 
 #define IP(a, b, c, d)                                                                             \
 	((uint32_t)(a) << 24 | (uint32_t)(b) << 16 | (uint32_t)(c) << 8 | (uint32_t)(d))
+#define PING	   0 /* as a port */
 #define ALLOWED_MS 3000
-#define BLOCKED_MS 400
+#define BLOCKED_MS 250
 
-enum place { HOST, INTERNET, LAN, A, B, C, D, E, F, G, PLACES };
+/* AT(A): the address of A */
+#define AT(x)	      ADDR_##x
+#define ADDR_INTERNET IP(198, 51, 100, 2)
+#define ADDR_LAN      IP(192, 0, 2, 2)
+#define ADDR_A	      IP(172, 18, 0, 2)
+#define ADDR_B	      IP(172, 18, 0, 3)
+#define ADDR_C	      IP(172, 19, 0, 2)
+#define ADDR_D	      IP(172, 20, 0, 2)
+#define ADDR_E	      IP(172, 20, 0, 3)
+#define ADDR_F	      IP(172, 21, 0, 2)
+#define ADDR_G	      IP(172, 21, 0, 3)
+#define ADDR_H	      IP(172, 21, 0, 4)
+
+enum place { HOST, INTERNET, LAN, A, B, C, D, E, F, G, H, PLACES };
 
 static const struct {
 	const char *name, *bridge; /* of the host's end; NULL: an uplink */
@@ -38,22 +54,22 @@ static const struct {
 	bool isolated;
 } places[PLACES] = {
 	[HOST] = {"host", NULL, 0, 0, false},
-	[INTERNET] = {"internet", NULL, IP(198, 51, 100, 2), IP(198, 51, 100, 1), false},
-	[LAN] = {"lan", NULL, IP(192, 0, 2, 2), IP(192, 0, 2, 1), false},
-	[A] = {"a", "br1", IP(172, 18, 0, 2), IP(172, 18, 0, 1), false},
-	[B] = {"b", "br1", IP(172, 18, 0, 3), IP(172, 18, 0, 1), false},
-	[C] = {"c", "br2", IP(172, 19, 0, 2), IP(172, 19, 0, 1), false},
-	[D] = {"d", "br3", IP(172, 20, 0, 2), IP(172, 20, 0, 1), false},
-	[E] = {"e", "br3", IP(172, 20, 0, 3), IP(172, 20, 0, 1), false},
-	[F] = {"f", "br4", IP(172, 21, 0, 2), IP(172, 21, 0, 1), true},
-	[G] = {"g", "br4", IP(172, 21, 0, 3), IP(172, 21, 0, 1), true},
+	[INTERNET] = {"internet", NULL, AT(INTERNET), IP(198, 51, 100, 1), false},
+	[LAN] = {"lan", NULL, AT(LAN), IP(192, 0, 2, 1), false},
+	[A] = {"a", "br1", AT(A), IP(172, 18, 0, 1), false},
+	[B] = {"b", "br1", AT(B), IP(172, 18, 0, 1), false},
+	[C] = {"c", "br2", AT(C), IP(172, 19, 0, 1), false},
+	[D] = {"d", "br3", AT(D), IP(172, 20, 0, 1), false},
+	[E] = {"e", "br3", AT(E), IP(172, 20, 0, 1), false},
+	[F] = {"f", "br4", AT(F), IP(172, 21, 0, 1), true},
+	[G] = {"g", "br4", AT(G), IP(172, 21, 0, 1), true},
+	[H] = {"h", "br4", AT(H), IP(172, 21, 0, 1), true},
 };
 
 #define UPLINK	IP(198, 51, 100, 1) /* the host's addresses */
 #define LANSIDE IP(192, 0, 2, 1)
 #define GATE(n) IP(172, (n), 0, 1)
 #define LOCAL	IP(127, 0, 0, 1)
-#define AT(x)	places[x].addr
 
 static struct rtnl *nl;
 static struct nft *n;
@@ -113,6 +129,13 @@ static int make_place(enum place p, struct err *e)
 	if (r < 0)
 		return r;
 	r = rtnl_open(&inside);
+	if (r >= 0)
+		r = netns_sysctl("net/ipv4/ping_group_range", "0 0");
+	/* or whoever takes a detour is told of the way that is closed */
+	if (r >= 0)
+		r = netns_sysctl("net/ipv4/conf/all/accept_redirects", "0");
+	if (r >= 0)
+		r = netns_sysctl("net/ipv4/conf/eth0/accept_redirects", "0");
 	netns_leave(&visit);
 	return r < 0 ? r : rtnl_endpoint_setup(inside, &s, e);
 }
@@ -134,14 +157,12 @@ static int make_world(struct err *e)
 		r = rtnl_link_up(nl, 1, true, e);
 	if (r >= 0)
 		r = netns_sysctl("net/ipv4/ip_forward", "1");
-	/* what a hostile container would try: a detour over the gateway, others' addresses */
 	if (r >= 0)
-		r = ip_in(ns[F], "route add 172.21.0.3 via 172.21.0.1; "
-				 "ip addr add 203.0.113.5/32 dev lo");
+		r = netns_sysctl("net/ipv4/ping_group_range", "0 0");
+	/* what two hostile containers would try: a detour over the gateway */
 	if (r >= 0)
-		r = ip_in(ns[A],
-			  "addr add 203.0.113.5/32 dev lo; ip addr add 172.19.0.9/32 dev lo");
-	return r;
+		r = ip_in(ns[F], "route add 172.21.0.3 via 172.21.0.1");
+	return r < 0 ? r : ip_in(ns[G], "route add 172.21.0.2 via 172.21.0.1");
 }
 
 static int make_table(struct err *e)
@@ -208,22 +229,23 @@ static void serve(enum place p)
 {
 	static const uint16_t wanted[] = {80, 8000, 9050, 9250};
 	struct pollfd fds[ARRAY_SIZE(wanted)];
+	size_t count = p == HOST ? 2 : ARRAY_SIZE(wanted); /* the others are published */
 	struct netns_visit visit = {.home = -1};
 	pid_t pid;
 
 	if (ns[p] >= 0 && netns_enter(ns[p], &visit) < 0)
 		return;
-	for (size_t i = 0; i < ARRAY_SIZE(wanted); i++)
+	for (size_t i = 0; i < count; i++)
 		fds[i] = (struct pollfd){.fd = listener(wanted[i]), .events = POLLIN};
 	netns_leave(&visit);
 	pid = fork();
-	for (size_t i = 0; pid && i < ARRAY_SIZE(wanted); i++)
+	for (size_t i = 0; pid && i < count; i++)
 		close(fds[i].fd);
 	if (pid)
 		return;
 	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
-	while (poll(fds, ARRAY_SIZE(wanted), -1) > 0)
-		for (size_t i = 0; i < ARRAY_SIZE(wanted); i++) {
+	while (poll(fds, count, -1) > 0)
+		for (size_t i = 0; i < count; i++) {
 			struct sockaddr_in peer = {0};
 			socklen_t len = sizeof(peer);
 			int c = fds[i].revents ? accept4(fds[i].fd, (struct sockaddr *)&peer, &len,
@@ -239,25 +261,42 @@ static void serve(enum place p)
 
 struct probe {
 	enum place from;
-	uint32_t source, to;
+	uint32_t to;
 	uint16_t port;
 	uint32_t want;	    /* the address that is seen, 0: none */
 	uint32_t want_brnf; /* with br_netfilter on, if it differs: 1 for none */
 	const char *what;
 };
 
+/* The echo request's checksum and id are the kernel's. */
+static uint32_t ping(uint32_t addr, int timeout_ms)
+{
+	struct sockaddr_in to = sockaddr(addr, 0);
+	uint8_t echo[8] = {8};
+	auto_close int s = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, IPPROTO_ICMP);
+	struct pollfd fd = {.fd = s, .events = POLLIN};
+
+	if (s < 0)
+		return 4;
+	if (sendto(s, echo, sizeof(echo), 0, (struct sockaddr *)&to, sizeof(to)) < 0 ||
+	    poll(&fd, 1, timeout_ms) != 1 || recv(s, echo, sizeof(echo), 0) != sizeof(echo))
+		return 0;
+	return addr;
+}
+
 static uint32_t connect_from(const struct probe *p, int timeout_ms)
 {
-	struct sockaddr_in from = sockaddr(p->source, 0), to = sockaddr(p->to, p->port);
+	struct sockaddr_in to = sockaddr(p->to, p->port);
 	struct netns_visit visit;
 	uint32_t seen = 0;
 	struct pollfd fd = {.events = POLLIN};
 
 	if (ns[p->from] >= 0 && netns_enter(ns[p->from], &visit) < 0)
 		return 2;
+	if (p->port == PING)
+		return ping(p->to, timeout_ms);
 	fd.fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	if ((p->source && bind(fd.fd, (struct sockaddr *)&from, sizeof(from)) < 0) ||
-	    (connect(fd.fd, (struct sockaddr *)&to, sizeof(to)) < 0 && errno != EINPROGRESS))
+	if (connect(fd.fd, (struct sockaddr *)&to, sizeof(to)) < 0 && errno != EINPROGRESS)
 		return 3;
 	if (poll(&fd, 1, timeout_ms) == 1 && recv(fd.fd, &seen, 4, 0) != 4)
 		seen = 0;
@@ -297,65 +336,68 @@ static void run(const char *when, const struct probe *list, size_t count, bool b
 
 static const struct probe always[] = {
 	/* containers among themselves */
-	{A, 0, AT(B), 80, AT(A), 0, "the same network"},
-	{A, 0, AT(C), 80, 0, 0, "another network"},
-	{C, 0, AT(A), 80, 0, 0, "and back"},
-	{A, 0, GATE(19), 8000, AT(A), 0, "the host by another gateway's address"},
-	{A, 0, GATE(18), 8000, AT(A), 0, "the host by the gateway"},
-	{HOST, 0, AT(A), 80, GATE(18), 0, "the host to a container"},
+	{A, AT(B), 80, AT(A), 0, "the same network"},
+	{A, AT(C), 80, 0, 0, "another network"},
+	{C, AT(A), 80, 0, 0, "and back"},
+	{A, GATE(19), 8000, AT(A), 0, "the host by another gateway's address"},
+	{A, GATE(18), 8000, AT(A), 0, "the host by the gateway"},
+	{HOST, AT(A), 80, GATE(18), 0, "the host to a container"},
 	/* out */
-	{A, 0, AT(INTERNET), 80, UPLINK, 0, "out, masqueraded"},
-	{A, 0, AT(LAN), 80, LANSIDE, 0, "to the LAN, masqueraded"},
-	{C, 0, AT(INTERNET), 80, UPLINK, 0, "out, with a fixed address"},
-	{A, IP(203, 0, 113, 5), AT(INTERNET), 80, 0, 0, "with a forged source"},
-	{A, IP(172, 19, 0, 9), AT(INTERNET), 80, 0, 0, "with another network's source"},
-	{A, IP(203, 0, 113, 5), GATE(18), 8000, 0, 0, "forged, to the host"},
+	{A, AT(INTERNET), 80, UPLINK, 0, "out, masqueraded"},
+	{A, AT(LAN), 80, LANSIDE, 0, "to the LAN, masqueraded"},
+	{C, AT(INTERNET), 80, UPLINK, 0, "out, with a fixed address"},
+	{B, AT(INTERNET), 9050, UPLINK, 0, "out, to a port that is published here"},
+	{HOST, AT(INTERNET), 9050, UPLINK, 0, "the host too"},
 	/* in */
-	{INTERNET, 0, AT(A), 80, 0, 0, "direct routing to a container"},
-	{LAN, 0, AT(A), 80, 0, 0, "from the LAN too"},
-	{LAN, 0, AT(D), 80, 0, 0, "or to an internal one"},
-	{INTERNET, 0, UPLINK, 8080, AT(INTERNET), 0, "a published port, its client seen"},
-	{LAN, 0, LANSIDE, 8080, AT(LAN), 0, "by the other uplink"},
-	{LAN, 0, UPLINK, 8080, AT(LAN), 0, "by the other address"},
-	{INTERNET, 0, UPLINK, 8081, 0, 0, "one that is published on localhost"},
-	{INTERNET, 0, UPLINK, 8082, AT(INTERNET), 0, "one that is published on this address"},
-	{LAN, 0, LANSIDE, 8082, 0, 0, "not on that one"},
-	{INTERNET, 0, UPLINK, 9050, AT(INTERNET), 0, "within a range"},
-	{INTERNET, 0, UPLINK, 9101, 0, 0, "just behind it"},
-	{INTERNET, 0, UPLINK, 9250, 0, 0, "a range on localhost"},
-	{INTERNET, 0, UPLINK, 8000, AT(INTERNET), 0, "the host's own service"},
-	{INTERNET, 0, AT(LAN), 80, 0, 0, "uplinks are not routed among themselves"},
-	{LAN, 0, AT(INTERNET), 80, 0, 0, "nor the other way"},
+	{INTERNET, AT(A), 80, 0, 0, "direct routing to a container"},
+	{LAN, AT(A), 80, 0, 0, "from the LAN too"},
+	{LAN, AT(D), 80, 0, 0, "or to an internal one"},
+	{INTERNET, UPLINK, 8080, AT(INTERNET), 0, "a published port, its client seen"},
+	{LAN, LANSIDE, 8080, AT(LAN), 0, "by the other uplink"},
+	{LAN, UPLINK, 8080, AT(LAN), 0, "by the other address"},
+	{INTERNET, UPLINK, 8081, 0, 0, "one that is published on localhost"},
+	{INTERNET, UPLINK, 8082, AT(INTERNET), 0, "one that is published on this address"},
+	{LAN, LANSIDE, 8082, 0, 0, "not on that one"},
+	{INTERNET, UPLINK, 9050, AT(INTERNET), 0, "within a range"},
+	{INTERNET, UPLINK, 9101, 0, 0, "just behind it"},
+	{INTERNET, UPLINK, 9250, 0, 0, "a range on localhost"},
+	{INTERNET, UPLINK, 8000, AT(INTERNET), 0, "the host's own service"},
+	{INTERNET, AT(LAN), 80, 0, 0, "uplinks are not routed among themselves"},
+	{LAN, AT(INTERNET), 80, 0, 0, "nor the other way"},
 	/* published ports from inside */
-	{HOST, 0, LOCAL, 8080, GATE(18), 0, "localhost"},
-	{HOST, 0, LOCAL, 8081, GATE(18), 0, "localhost alone"},
-	{HOST, 0, LOCAL, 9250, GATE(18), 0, "a range there"},
-	{HOST, 0, UPLINK, 8080, UPLINK, 0, "the host by its own address"},
-	{A, 0, UPLINK, 8080, GATE(18), 0, "itself"},
-	{B, 0, UPLINK, 8080, GATE(18), 0, "its neighbour"},
-	{B, 0, GATE(18), 8080, GATE(18), 0, "its neighbour by the gateway"},
-	{C, 0, UPLINK, 8080, AT(C), 0, "another network by the host"},
-	{C, 0, UPLINK, 8081, 0, 0, "not by what is localhost's"},
+	{HOST, LOCAL, 8080, GATE(18), 0, "localhost"},
+	{HOST, LOCAL, 8081, GATE(18), 0, "localhost alone"},
+	{HOST, LOCAL, 9250, GATE(18), 0, "a range there"},
+	{HOST, UPLINK, 8080, UPLINK, 0, "the host by its own address"},
+	{A, UPLINK, 8080, GATE(18), 0, "itself"},
+	{B, UPLINK, 8080, GATE(18), 0, "its neighbour"},
+	{B, GATE(18), 8080, GATE(18), 0, "its neighbour by the gateway"},
+	{C, UPLINK, 8080, AT(C), 0, "another network by the host"},
+	{C, UPLINK, 8081, 0, 0, "not by what is localhost's"},
 	/* internal networks */
-	{D, 0, AT(E), 80, AT(D), 0, "internal: among themselves"},
-	{D, 0, AT(INTERNET), 80, 0, 0, "internal: not out"},
-	{D, 0, AT(A), 80, 0, 0, "internal: not to others"},
-	{A, 0, AT(D), 80, 0, 0, "internal: not from others"},
-	{D, 0, GATE(20), 8000, 0, 0, "internal: not to the host"},
-	{D, 0, UPLINK, 8000, 0, 0, "internal: by no address"},
-	{HOST, 0, AT(D), 80, 0, 0, "internal: not from the host"},
-	{D, 0, UPLINK, 8080, 0, 0, "internal: not to published ports"},
+	{D, AT(E), 80, AT(D), 0, "internal: among themselves"},
+	{D, AT(INTERNET), 80, 0, 0, "internal: not out"},
+	{D, AT(A), 80, 0, 0, "internal: not to others"},
+	{A, AT(D), 80, 0, 0, "internal: not from others"},
+	{D, GATE(20), 8000, 0, 0, "internal: not to the host"},
+	{D, UPLINK, 8000, 0, 0, "internal: by no address"},
+	{HOST, AT(D), 80, 0, 0, "internal: not from the host"},
+	{D, UPLINK, 8080, 0, 0, "internal: not to published ports"},
+	{D, GATE(20), PING, GATE(20), 0, "internal: the gateway answers a ping"},
+	{HOST, AT(D), PING, AT(D), 0, "internal: so does a container"},
+	{A, AT(D), PING, 0, 0, "internal: not to others"},
+	{INTERNET, AT(A), PING, 0, 0, "a ping from outside"},
 	/* without communication between containers */
-	{G, 0, AT(F), 80, 0, 0, "isolated: not each other"},
-	{F, 0, AT(G), 80, 0, 0, "isolated: not by a detour over the gateway"},
-	{F, 0, AT(INTERNET), 80, UPLINK, 0, "isolated: out"},
-	{F, 0, GATE(21), 8000, AT(F), 0, "isolated: to the host"},
-	{HOST, 0, AT(F), 80, GATE(21), 0, "isolated: from the host"},
-	{INTERNET, 0, UPLINK, 8083, AT(INTERNET), 0, "isolated: published"},
-	{A, 0, UPLINK, 8083, AT(A), 0, "isolated: published for other networks"},
-	{F, 0, UPLINK, 8083, GATE(21), 0, "isolated: itself"},
-	/* known: DNATed on the bridge, the packet finds an isolated port */
-	{G, 0, UPLINK, 8083, GATE(21), 1, "isolated: published for its neighbour"},
+	{H, AT(F), 80, 0, 0, "isolated: not each other"},
+	{F, AT(G), 80, 0, 0, "isolated: not by a detour over the gateway"},
+	{F, AT(INTERNET), 80, UPLINK, 0, "isolated: out"},
+	{F, GATE(21), 8000, AT(F), 0, "isolated: to the host"},
+	{HOST, AT(F), 80, GATE(21), 0, "isolated: from the host"},
+	{INTERNET, UPLINK, 8083, AT(INTERNET), 0, "isolated: published"},
+	{A, UPLINK, 8083, AT(A), 0, "isolated: published for other networks"},
+	/* known: DNATed on the bridge, a packet from an isolated port finds an isolated port */
+	{F, UPLINK, 8083, GATE(21), 1, "isolated: itself"},
+	{G, UPLINK, 8083, GATE(21), 1, "isolated: published for its neighbour"},
 };
 
 /* One element more, and what it changes. */
@@ -365,30 +407,37 @@ static const struct {
 } more[] = {
 	{"pair_ok",
 	 "\"br2\" . \"br1\"",
-	 {{C, 0, AT(A), 80, AT(C), 0, "a peer"}, {A, 0, AT(C), 80, 0, 0, "one way"}}},
+	 {{C, AT(A), 80, AT(C), 0, "a peer"}, {A, AT(C), 80, 0, 0, "one way"}}},
 	{"pair_ok",
 	 "\"to-lan\" . \"br1\"",
-	 {{LAN, 0, AT(A), 80, AT(LAN), 0, "a trusted link"},
-	  {INTERNET, 0, AT(A), 80, 0, 0, "another"}}},
+	 {{LAN, AT(A), 80, AT(LAN), 0, "a trusted link"}, {INTERNET, AT(A), 80, 0, 0, "another"}}},
 	{"routed4",
 	 "172.18.0.2 . tcp . 80",
-	 {{INTERNET, 0, AT(A), 80, AT(INTERNET), 0, "a routed port"},
-	  {INTERNET, 0, AT(A), 8000, 0, 0, "another port"},
-	  {INTERNET, 0, AT(B), 80, 0, 0, "another container"}}},
+	 {{INTERNET, AT(A), 80, AT(INTERNET), 0, "a routed port"},
+	  {INTERNET, AT(A), 8000, 0, 0, "another port"},
+	  {INTERNET, AT(B), 80, 0, 0, "another container"}}},
+	{"routed4",
+	 "172.20.0.2 . tcp . 80",
+	 {{INTERNET, AT(D), 80, 0, 0, "a routed port of an internal network"}}},
+	{"ping4",
+	 "\"br1\"",
+	 {{INTERNET, AT(A), PING, AT(A), 0, "a network that answers pings"},
+	  {INTERNET, AT(C), PING, 0, 0, "another network"},
+	  {INTERNET, AT(A), 80, 0, 0, "and nothing else"}}},
 	{"open4",
 	 "\"br1\"",
-	 {{INTERNET, 0, AT(B), 8000, AT(INTERNET), 0, "an open network"},
-	  {INTERNET, 0, AT(C), 80, 0, 0, "another network"}}},
+	 {{INTERNET, AT(B), 8000, AT(INTERNET), 0, "an open network"},
+	  {INTERNET, AT(C), 80, 0, 0, "another network"}}},
 	{"acl_out",
 	 "\"br1\" : drop",
-	 {{A, 0, AT(INTERNET), 80, 0, 0, "nothing goes out"},
-	  {A, 0, AT(B), 80, AT(A), 0, "but within"},
-	  {INTERNET, 0, UPLINK, 8080, AT(INTERNET), 0, "and in"}}},
+	 {{A, AT(INTERNET), 80, 0, 0, "nothing goes out"},
+	  {A, AT(B), 80, AT(A), 0, "but within"},
+	  {INTERNET, UPLINK, 8080, AT(INTERNET), 0, "and in"}}},
 	{"acl_in",
 	 "\"br1\" : drop",
-	 {{INTERNET, 0, UPLINK, 8080, 0, 0, "nothing comes in"},
-	  {A, 0, AT(INTERNET), 80, UPLINK, 0, "but out"},
-	  {A, 0, AT(B), 80, AT(A), 0, "and within"}}},
+	 {{INTERNET, UPLINK, 8080, 0, 0, "nothing comes in"},
+	  {A, AT(INTERNET), 80, UPLINK, 0, "but out"},
+	  {A, AT(B), 80, AT(A), 0, "and within"}}},
 };
 
 static void changes(const char *when)
@@ -407,6 +456,107 @@ static void changes(const char *when)
 		if (nft_apply(tx, &e) < 0)
 			printf("# %s\n", e.msg);
 	}
+}
+
+/* ---- forged datagrams, written byte by byte ---- */
+
+struct datagram {
+	uint8_t to[6], from[6], type[2];
+	uint8_t ip[20], udp[8], mark;
+} __attribute__((packed));
+
+static void put32(uint8_t *at, uint32_t v)
+{
+	v = htonl(v);
+	memcpy(at, &v, 4);
+}
+
+static struct datagram datagram(uint32_t from, uint32_t to, uint8_t mark)
+{
+	struct datagram d = {.to = {2, 0x42, 0, 0, 0, 18}, /* br1 */
+			     .from = {2, 0x42, 9, 9, 9, A},
+			     .type = {0x08, 0x00},
+			     .ip = {0x45, 0, 0, 29, 0, 0, 0, 0, 64, IPPROTO_UDP},
+			     .udp = {0x30, 0x39, 0x1b, 0x58, 0, 9}, /* 12345 to 7000 */
+			     .mark = mark};
+	uint32_t sum = 0;
+
+	put32(d.ip + 12, from);
+	put32(d.ip + 16, to);
+	for (int i = 0; i < 20; i += 2)
+		sum += (uint32_t)d.ip[i] << 8 | d.ip[i + 1];
+	sum = (sum & 0xffff) + (sum >> 16);
+	sum = ~((sum & 0xffff) + (sum >> 16));
+	d.ip[10] = (uint8_t)(sum >> 8);
+	d.ip[11] = (uint8_t)sum;
+	return d;
+}
+
+static const struct {
+	uint32_t from, to;
+	bool arrives, arrives_ok; /* the second: with its address in src_ok4 */
+	const char *what;
+} forgeries[] = {
+	{AT(A), GATE(18), true, true, "its own address"},
+	{AT(A), GATE(19), true, true, "to another gateway"},
+	{IP(203, 0, 113, 5), GATE(18), false, true, "an address of nowhere"},
+	{IP(203, 0, 113, 6), GATE(18), false, false, "another"},
+	{AT(C), GATE(18), false, false, "another network's"},
+	{AT(INTERNET), GATE(18), false, false, "the internet's"},
+	{IP(127, 0, 0, 1), GATE(18), false, false, "localhost's"},
+	{IP(127, 0, 0, 2), GATE(18), false, false, "its neighbour's"},
+	{AT(A), LOCAL, false, false, "to localhost"},
+	{AT(A), IP(127, 0, 0, 2), false, false, "to its neighbour"},
+	{AT(B), GATE(18), true, true,
+	 "its neighbour's, which only the bridge could tell"}, /* last */
+};
+
+/* The host's socket hears in the order they were sent: the last is known to come. */
+static void forged(const char *when, bool allowed)
+{
+	auto_close int out = -EBADF, in = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	struct sockaddr_in any = sockaddr(0, 7000);
+	bool heard[ARRAY_SIZE(forgeries)] = {false};
+	struct netns_visit visit;
+	struct pollfd fd = {.fd = in, .events = POLLIN};
+	size_t last = ARRAY_SIZE(forgeries) - 1;
+
+	if (bind(in, (struct sockaddr *)&any, sizeof(any)) < 0 || netns_enter(ns[A], &visit) < 0)
+		return;
+	out = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0);
+	for (size_t i = 0; i < ARRAY_SIZE(forgeries); i++) {
+		struct datagram d = datagram(forgeries[i].from, forgeries[i].to, (uint8_t)i);
+		struct sockaddr_ll to = {.sll_family = AF_PACKET,
+					 .sll_ifindex = (int)if_nametoindex("eth0")};
+
+		if (sendto(out, &d, sizeof(d), 0, (struct sockaddr *)&to, sizeof(to)) < 0)
+			printf("# cannot send\n");
+	}
+	netns_leave(&visit);
+	while (!heard[last] && poll(&fd, 1, 2000) == 1) {
+		uint8_t mark = 0;
+
+		if (recv(in, &mark, 1, 0) == 1 && mark <= last)
+			heard[mark] = true;
+	}
+	for (size_t i = 0; i <= last; i++) {
+		bool want = allowed ? forgeries[i].arrives_ok : forgeries[i].arrives;
+
+		ok(heard[i] == want, "%s: a source of %s %s", when, forgeries[i].what,
+		   want ? "comes" : "does not come");
+	}
+}
+
+static void forging(const char *when)
+{
+	auto_(nft_tx_free) struct nft_tx *tx = nft_tx_new(n);
+
+	forged(when, false);
+	nft_add(tx, "src_ok4", "\"br1\" . 203.0.113.5");
+	is_int(nft_apply(tx, NULL), 0, "one more source is allowed");
+	forged(when, true);
+	nft_del(tx, "src_ok4", "\"br1\" . 203.0.113.5");
+	is_int(nft_apply(tx, NULL), 0, "and no more");
 }
 
 static bool bridge_nf(bool on)
@@ -437,9 +587,11 @@ int main(void)
 	(void)bridge_nf(false); /* where there is no such switch it is off */
 	run("off", always, ARRAY_SIZE(always), false);
 	changes("off");
+	forging("off");
 	if (bridge_nf(true)) {
 		run("on", always, ARRAY_SIZE(always), true);
 		changes("on");
+		forging("on");
 	}
 	nft_close(n);
 	rtnl_close(nl);
