@@ -21,7 +21,9 @@
 #include "netlink/diag.h"
 
 #define RESOLVER_ADDR 0x7f00000bu /* 127.0.0.11 */
-#define DNS_POOL      4		  /* unbound sockets of the namespace for --dns servers */
+/* unbound sockets of the namespace for --dns servers: UDP, and TCP for what is cut */
+#define DNS_POOL     6
+#define DNS_POOL_TCP 2
 
 struct sandbox *sandbox_alloc(struct net *n, const char *container_id, const char *name)
 {
@@ -108,7 +110,8 @@ static int dns_inside(struct sandbox *sb, struct feed_sandbox *fs, struct err *e
 			       sb->container_name);
 	r = open_sockets(&sb->dns_port, &fs->udp, &fs->tcp);
 	for (size_t i = 0; r >= 0 && sb->dns && i < DNS_POOL; i++) {
-		int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+		int type = i < DNS_POOL_TCP ? SOCK_STREAM : SOCK_DGRAM;
+		int fd = socket(AF_INET, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 
 		if (fd >= 0)
 			fs->pool[fs->n_pool++] = fd;
