@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * call.c - one short run of the runtime: crun start, crun delete
+ * call.c - one short run of the runtime: crun start, crun delete; or only a moment's wait
  *
  * Its standard error goes to a file without a name, read when it fails. It holds the life lock, so
  * that the next life of the engine waits for it.
@@ -23,9 +23,11 @@
 struct call {
 	struct list node;
 	struct runtime *r;
-	struct source *child;
+	struct source *child, *timer;
 	int pidfd, err;
 	call_fn done;
+	loop_fn later;
+	loop_fn drop;
 	void *data;
 };
 
@@ -33,6 +35,7 @@ static void call_free(struct call *c)
 {
 	list_remove(&c->node);
 	(void)source_free(c->child);
+	(void)source_free(c->timer);
 	(void)fd_close(c->pidfd);
 	(void)fd_close(c->err);
 	free(c);
@@ -55,6 +58,16 @@ static void ended(pid_t pid, int status, void *data)
 	done(good ? 0 : -EIO, text, d);
 }
 
+static void passed(void *data)
+{
+	struct call *c = data;
+	loop_fn later = c->later;
+	void *d = c->data;
+
+	call_free(c);
+	later(d);
+}
+
 static pid_t start(struct runtime *r, const char *const *argv, int err, int *ret_pidfd)
 {
 	const char *all[ARGS_MAX] = {r->program, "--root", r->root};
@@ -71,16 +84,40 @@ static pid_t start(struct runtime *r, const char *const *argv, int err, int *ret
 	return spawn_start(&s, ret_pidfd);
 }
 
-int call_run(struct runtime *r, const char *const *argv, call_fn done, void *data)
+static struct call *call_new(struct runtime *r, loop_fn drop, void *data)
 {
 	struct call *c = calloc(1, sizeof(*c));
+
+	if (!c)
+		return NULL;
+	*c = (struct call){.r = r, .pidfd = -EBADF, .err = -EBADF, .drop = drop, .data = data};
+	list_append(&r->calls, &c->node);
+	return c;
+}
+
+int call_later(struct runtime *r, int64_t ms, loop_fn fn, loop_fn drop, void *data)
+{
+	struct call *c = call_new(r, drop, data);
+	int rc;
+
+	if (!c)
+		return -ENOMEM;
+	c->later = fn;
+	rc = loop_timer(r->loop, ms, passed, c, &c->timer);
+	if (rc < 0)
+		call_free(c);
+	return rc;
+}
+
+int call_run(struct runtime *r, const char *const *argv, call_fn done, loop_fn drop, void *data)
+{
+	struct call *c = call_new(r, drop, data);
 	pid_t pid;
 	int rc;
 
 	if (!c)
 		return -ENOMEM;
-	*c = (struct call){.r = r, .pidfd = -EBADF, .done = done, .data = data};
-	list_append(&r->calls, &c->node);
+	c->done = done;
 	c->err = memfd_create("stderr", MFD_CLOEXEC);
 	pid = c->err < 0 ? -errno : start(r, argv, c->err, &c->pidfd);
 	rc = pid < 0 ? (int)pid : loop_child(r->loop, pid, c->pidfd, ended, c, &c->child);
@@ -106,6 +143,8 @@ void calls_drop(struct runtime *r)
 {
 	struct call *c;
 
-	list_for_each (c, &r->calls, node)
+	list_for_each (c, &r->calls, node) {
+		c->drop(c->data);
 		call_free(c);
+	}
 }

@@ -10,12 +10,20 @@
  *                    before the process runs
  *   _OCI_ATTACHPIPE  with --exec-attach: a line once the attach socket listens
  * It does not inherit the life lock: it outlives us. Source: conmon(8), conmon's README.
+ *
+ * A struct sync goes through these states, and lives until conmon is reaped:
+ *   waiting  conmon starts the runtime; the next message says whether the process is there
+ *   made     of an exec: its exit code is still to come
+ *   over     nothing more is said (of a container: from "made" on); conmon's own end is awaited
  */
 
 #include <fcntl.h>
+#include <limits.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
+#include <sys/mman.h>
+#include <sys/pidfd.h>
 
 #include "base/fs.h"
 #include "base/json.h"
@@ -24,29 +32,51 @@
 #include "loop/spawn.h"
 #include "runtime/internal.h"
 
+#define STDERR_MAX 4096
+
+enum sync_state { SYNC_WAITING, SYNC_MADE, SYNC_OVER };
+
 struct sync {
 	struct list node;
 	struct runtime *r;
 	struct sync_ops ops;
+	char id[ID_LEN + 1]; /* of the container */
 	int fd, start_fd, attach_fd;
+	int err; /* what conmon itself says where it cannot even begin */
 	struct source *io, *attach_io, *child;
 	int pidfd;
 	struct buf in;
-	bool is_exec, made;
+	enum sync_state state;
+	bool is_exec;
 };
+
+static void close_pipes(struct sync *s)
+{
+	s->io = source_free(s->io);
+	s->attach_io = source_free(s->attach_io);
+	s->fd = fd_close(s->fd);
+	s->start_fd = fd_close(s->start_fd);
+	s->attach_fd = fd_close(s->attach_fd);
+	s->err = fd_close(s->err);
+	buf_done(&s->in);
+}
 
 static void sync_free(struct sync *s)
 {
 	list_remove(&s->node);
-	(void)source_free(s->io);
-	(void)source_free(s->attach_io);
+	close_pipes(s);
 	(void)source_free(s->child);
-	(void)fd_close(s->fd);
-	(void)fd_close(s->start_fd);
-	(void)fd_close(s->attach_fd);
 	(void)fd_close(s->pidfd);
-	buf_done(&s->in);
 	free(s);
+}
+
+/* Nothing more is said. @s may be gone after it. */
+static void over(struct sync *s)
+{
+	s->state = SYNC_OVER;
+	close_pipes(s);
+	if (!s->child)
+		sync_free(s);
 }
 
 void syncs_drop(struct runtime *r)
@@ -54,11 +84,39 @@ void syncs_drop(struct runtime *r)
 	struct sync *s;
 
 	list_for_each (s, &r->syncs, node) {
-		struct sync_ops ops = s->ops;
-
+		if (s->state != SYNC_OVER)
+			s->ops.dropped(s->ops.data);
 		sync_free(s);
-		if (ops.dropped)
-			ops.dropped(ops.data);
+	}
+}
+
+static struct sync *sync_find(const struct runtime *r, const char *id)
+{
+	struct sync *s;
+
+	list_for_each (s, &r->syncs, node)
+		if (!s->is_exec && s->child && streq(s->id, id))
+			return s;
+	return NULL;
+}
+
+bool conmon_is_ours(const struct runtime *r, const char *id)
+{
+	return sync_find(r, id) != NULL;
+}
+
+void conmon_end(struct runtime *r, const char *id)
+{
+	struct sync *s = sync_find(r, id);
+	pid_t pid;
+
+	if (s) {
+		(void)pidfd_send_signal(s->pidfd, SIGKILL, NULL, 0);
+	} else {
+		auto_close int fd = conmon_open(r, id, &pid);
+
+		if (fd >= 0)
+			(void)pidfd_send_signal(fd, SIGKILL, NULL, 0);
 	}
 }
 
@@ -70,56 +128,82 @@ static void fail(struct sync *s, const char *text)
 	struct err e = {0};
 	int r = rt_failure(s->r, s->is_exec, text, &e);
 
-	sync_free(s);
+	over(s);
 	ops.made(r, &e, ops.data);
+}
+
+/* conmon is gone without a message: what it wrote to its standard error is all there is. */
+static void fail_silent(struct sync *s)
+{
+	char text[STDERR_MAX];
+	ssize_t n = pread(s->err, text, sizeof(text) - 1, 0);
+
+	text[n > 0 ? n : 0] = '\0';
+	fail(s, n > 0 ? text : "conmon ended before the process was there");
 }
 
 static void finish(struct sync *s, int code)
 {
 	struct sync_ops ops = s->ops;
 
-	sync_free(s);
-	if (ops.ended)
-		ops.ended(code, ops.data);
+	over(s);
+	ops.ended(code, ops.data);
 }
 
-/* One line. Return: whether @s lives on. */
-static bool message(struct sync *s, const char *text, size_t len)
+/* The runtime repeats what users wrote, which need not be UTF-8. */
+static int parse(char *text, size_t len, json_t **ret)
+{
+	int r = json_read(text, len, ret, NULL);
+
+	for (size_t i = 0; r < 0 && i < len; i++)
+		if (text[i] & 0x80)
+			text[i] = '?';
+	return r < 0 ? json_read(text, len, ret, NULL) : r;
+}
+
+/* Return: whether an exit code is to come. */
+static bool made(struct sync *s, int pid)
+{
+	struct sync_ops ops = s->ops;
+	struct runtime *r = s->r;
+	char id[ID_LEN + 1];
+
+	if (s->is_exec) {
+		s->state = SYNC_MADE;
+		ops.made(pid, NULL, ops.data);
+		return true;
+	}
+	memcpy(id, s->id, sizeof(id));
+	over(s);
+	ops.made(pid, NULL, ops.data);
+	if (!conmon_is_ours(r, id))
+		conmon_gone(r, id); /* dead already */
+	return false;
+}
+
+/* One line. Return: whether more are to come. */
+static bool message(struct sync *s, char *text, size_t len)
 {
 	auto_json json_t *m = NULL;
+	const char *why = NULL;
+	json_int_t n = -1;
 	json_t *v;
-	json_int_t n;
 
-	if (json_read(text, len, &m, NULL) < 0 || !json_is_object(m)) {
-		if (!s->made) {
-			fail(s, "conmon's answer is unreadable");
-			return false;
-		}
-		finish(s, 255);
-		return false;
-	}
-	v = json_get(m, "data");
-	v = v ? v : json_get(m, s->made ? "exit_code" : "pid");
-	n = json_is_integer(v) ? json_integer_value(v) : -1;
-	if (s->made) {
-		finish(s, n < 0 || n > 255 ? 255 : (int)n);
-		return false;
-	}
-	if (n <= 0) {
-		const char *why = NULL;
-
+	if (parse(text, len, &m) >= 0 && json_is_object(m)) {
+		v = json_get(m, "data");
+		v = v ? v : json_get(m, s->state == SYNC_MADE ? "exit_code" : "pid");
+		n = json_is_integer(v) ? json_integer_value(v) : -1;
 		(void)json_get_str(m, "", "message", &why, NULL);
+	} else {
+		why = "conmon's answer is unreadable";
+	}
+	if (s->state == SYNC_MADE)
+		finish(s, n < 0 || n > 255 ? 255 : (int)n);
+	else if (n <= 0 || n > INT_MAX)
 		fail(s, why ? why : "");
-		return false;
-	}
-	s->made = true;
-	s->ops.made((int)n, NULL, s->ops.data);
-	if (!s->is_exec) {
-		/* nothing more is said; conmon itself lives as long as the container */
-		s->io = source_free(s->io);
-		s->fd = fd_close(s->fd);
-	}
-	return true;
+	else
+		return made(s, (int)n);
+	return false;
 }
 
 static void readable(int fd, uint32_t events, void *data)
@@ -132,10 +216,10 @@ static void readable(int fd, uint32_t events, void *data)
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return;
 	if (n <= 0 || buf_add(&s->in, chunk, (size_t)n) < 0) {
-		if (s->made)
+		if (s->state == SYNC_MADE)
 			finish(s, 255);
 		else
-			fail(s, "conmon ended before the process was there");
+			fail_silent(s);
 		return;
 	}
 	while (s->in.len && (nl = memchr(s->in.data, '\n', s->in.len))) {
@@ -143,7 +227,7 @@ static void readable(int fd, uint32_t events, void *data)
 		auto_free char *line = strndup(s->in.data, len);
 
 		buf_consume(&s->in, len + 1);
-		if (!line || !message(s, line, len) || s->fd < 0)
+		if (!line || !message(s, line, len))
 			return;
 	}
 }
@@ -170,24 +254,33 @@ static void attachable(int fd, uint32_t events, void *data)
 	if (n <= 0)
 		return; /* the sync pipe tells why */
 	if (s->ops.attachable(s->ops.data, &e) < 0) {
-		fail(s, e.msg); /* conmon sees our end of the start pipe close, and ends */
+		/* a closed start pipe would let the process run: conmon, and the runtime that
+		 * waits with it, must not see that */
+		(void)pidfd_send_signal(s->pidfd, SIGKILL, NULL, 0);
+		fail(s, e.msg);
 		return;
 	}
 	let_run(s);
 	s->start_fd = fd_close(s->start_fd);
 }
 
-/* conmon itself ended: of a container its exit file has come, or the pidfd tells. */
+/* conmon itself ended: what it wrote may still have to be read. */
 static void conmon_ended(pid_t pid, int status, void *data)
 {
 	struct sync *s = data;
+	struct runtime *r = s->r;
+	bool is_exec = s->is_exec;
+	char id[ID_LEN + 1];
 
 	(void)pid;
 	(void)status;
-	s->child = source_free(s->child);
-	s->pidfd = fd_close(s->pidfd);
-	if (s->fd < 0)
-		sync_free(s); /* else what it wrote is still to be read */
+	s->child = NULL; /* one-shot: freed by the loop */
+	if (s->state != SYNC_OVER)
+		return;
+	memcpy(id, s->id, sizeof(id));
+	sync_free(s);
+	if (!is_exec)
+		conmon_gone(r, id);
 }
 
 /* ---- its start ---- */
@@ -237,7 +330,6 @@ static int conmon_argv(const struct runtime *r, const struct conmon_args *c, cha
 	add(&a, r->root);
 	add_path(&a, "-b", r, c, NULL);
 	add_path(&a, "-p", r, c, "pidfile");
-	add_path(&a, "-P", r, c, "conmon.pid");
 	add(&a, "--full-attach");
 	add(&a, "-l");
 	add(&a, log ? log : "off");
@@ -257,6 +349,7 @@ static int conmon_argv(const struct runtime *r, const struct conmon_args *c, cha
 		add(&a, "--exit-dir");
 		add(&a, exits);
 	}
+	add(&a, "--no-sync-log"); /* an fsync of the log would delay each exit */
 	if (c->tty)
 		add(&a, "-t");
 	if (c->open_stdin)
@@ -318,6 +411,7 @@ static pid_t launch(struct sync *s, char *const *argv, bool with_attach)
 	sp.fds = fds;
 	sp.n_fds = with_attach ? 3 : 2;
 	sp.new_session = true;
+	sp.err = s->err;
 	pid = rc < 0 ? rc : spawn_start(&sp, &s->pidfd);
 	if (pid > 0) {
 		s->fd = TAKE_FD(sync[0]);
@@ -328,6 +422,17 @@ static pid_t launch(struct sync *s, char *const *argv, bool with_attach)
 	close_pair(start);
 	close_pair(attach);
 	return pid;
+}
+
+/* For the next life. conmon, started with --sync, writes none; it still waits for the start pipe.
+ */
+static int write_pid(const struct runtime *r, const char *id, pid_t pid)
+{
+	auto_free char *path = rt_path(r, id, NULL, CONMON_PID);
+	char text[16];
+	int n = snprintf(text, sizeof(text), "%d\n", pid);
+
+	return path ? fs_write(path, text, (size_t)n, 0600) : -ENOMEM;
 }
 
 int conmon_start(struct runtime *r, const struct conmon_args *a, const struct sync_ops *ops,
@@ -345,15 +450,21 @@ int conmon_start(struct runtime *r, const struct conmon_args *a, const struct sy
 			   .fd = -EBADF,
 			   .start_fd = -EBADF,
 			   .attach_fd = -EBADF,
+			   .err = memfd_create("stderr", MFD_CLOEXEC),
 			   .pidfd = -EBADF,
 			   .in = BUF_INIT(SYNC_MAX),
 			   .is_exec = a->exec_id != NULL};
+	(void)snprintf(s->id, sizeof(s->id), "%s", a->id);
 	list_append(&r->syncs, &s->node);
 	rc = conmon_argv(r, a, &argv);
 	pid = rc < 0 ? rc : launch(s, argv, a->attach);
 	rc = pid < 0 ? (int)pid : watch(s, pid);
+	if (rc >= 0 && !s->is_exec)
+		rc = write_pid(r, a->id, pid);
 	if (rc < 0) {
-		sync_free(s);
+		if (s->pidfd >= 0)
+			(void)pidfd_send_signal(s->pidfd, SIGKILL, NULL, 0);
+		over(s);
 		return err_sys(e, -rc, "cannot start %s", r->conmon);
 	}
 	let_run(s);

@@ -17,23 +17,12 @@
 struct rexec {
 	struct runtime *r;
 	char *id, *exec_id;
-	bool with_attach;
 	struct rt_attach_ops ops;
 	struct rt_attach *attach;
 	void (*cb)(int pid_or_err, struct rt_attach *a, const struct err *e, void *data);
 	void (*on_exit)(int exit_code, void *data);
 	void *data;
 };
-
-/* of the process: the exec itself may live on */
-static void dropped(void *data)
-{
-	struct rexec *x = data;
-
-	free(x->id);
-	free(x->exec_id);
-	free(x);
-}
 
 static void rexec_free(struct rexec *x)
 {
@@ -42,7 +31,9 @@ static void rexec_free(struct rexec *x)
 	if (dir && fs_rm_tree(dir) < 0)
 		log_debug("the folder of an exec stays until its container goes exec=%s",
 			  x->exec_id);
-	dropped(x);
+	free(x->id);
+	free(x->exec_id);
+	free(x);
 }
 
 static int attachable(void *data, struct err *e)
@@ -60,9 +51,9 @@ static void made(int pid_or_err, const struct err *e, void *data)
 	struct rexec *x = data;
 
 	if (pid_or_err > 0) {
-		if (x->attach)
-			rt_attach_resume(x->attach);
 		x->cb(pid_or_err, x->attach, NULL, x->data);
+		if (x->attach) /* he may have closed it */
+			attach_uncork(x->attach);
 		return;
 	}
 	if (x->attach)
@@ -79,6 +70,17 @@ static void ended(int exit_code, void *data)
 	if (x->attach)
 		attach_let_end(x->attach);
 	rexec_free(x);
+}
+
+static void dropped(void *data)
+{
+	struct rexec *x = data;
+
+	if (x->attach)
+		rt_attach_close(x->attach);
+	free(x->id);
+	free(x->exec_id);
+	free(x);
 }
 
 static int write_process(struct runtime *r, const struct rt_exec *x, struct err *e)
@@ -109,7 +111,7 @@ int rt_exec_start(struct runtime *r, const struct rt_exec *rx, const struct rt_a
 				.stdin_once = true,
 				.attach = attach != NULL};
 	struct rexec *x = calloc(1, sizeof(*x));
-	struct sync_ops ops = {attachable, made, ended, x, dropped};
+	struct sync_ops ops = {attachable, made, ended, dropped, x};
 	int rc;
 
 	if (!x)

@@ -3,8 +3,9 @@
  * exit.c - a container's end: conmon's exit file, and the pidfd beside it
  *
  * conmon writes <exec-root>/exits/<id> beside and renames it; inotify tells. The container's pidfd
- * tells as well: if a second later there is still no exit file, conmon was killed and the code is
- * unknown (255).
+ * tells of its end as well, and conmon's of conmon's: where both ended and a second later there is
+ * no exit file, conmon was killed and the code is unknown (255). While conmon lives it is waited
+ * for: it may still be writing output.
  */
 
 #include <stdlib.h>
@@ -15,7 +16,6 @@
 #include "base/clock.h"
 #include "base/fs.h"
 #include "base/log.h"
-#include "base/rand.h"
 #include "base/str.h"
 #include "runtime/cgroup.h"
 #include "runtime/internal.h"
@@ -34,6 +34,7 @@ void proc_free(struct proc *p)
 		return;
 	(void)map_del(p->r->procs, p->id);
 	(void)source_free(p->watch);
+	(void)source_free(p->conmon);
 	(void)source_free(p->grace);
 	(void)fd_close(p->pidfd);
 	free(p);
@@ -61,7 +62,7 @@ int exit_file(const struct runtime *r, const char *id, int *ret_code, int64_t *r
 
 static bool oom_killed(const struct runtime *r, const char *id)
 {
-	auto_free char *path = str_printf("%s/%s", r->cgroup_parent, id);
+	auto_free char *path = rt_cgroup(r, id);
 
 	return path && cgroup_oom_killed(path);
 }
@@ -78,15 +79,36 @@ static void tell(struct proc *p, int code, int64_t when_ns)
 		r->on_exit(id, code, oom, when_ns, r->on_exit_data);
 }
 
+void proc_exit(struct proc *p, int code)
+{
+	int64_t ns = clock_real_ns();
+
+	(void)exit_file(p->r, p->id, &code, &ns); /* else they stay as they are */
+	tell(p, code, ns);
+}
+
 static void grace_over(void *data)
 {
 	struct proc *p = data;
-	int64_t ns = clock_real_ns();
-	int code = UNKNOWN_CODE;
 
-	if (exit_file(p->r, p->id, &code, &ns) < 0)
-		log_warn("conmon died without an exit code container=%s", p->id);
-	tell(p, code, ns);
+	log_warn("conmon died without an exit code container=%s", p->id);
+	proc_exit(p, UNKNOWN_CODE);
+}
+
+/* One of the two ended. */
+static void consider(struct proc *p)
+{
+	int64_t ns;
+	int code;
+
+	if (exit_file(p->r, p->id, &code, &ns) >= 0) {
+		tell(p, code, ns);
+		return;
+	}
+	if (p->watch || p->grace || conmon_lives(p->r, p->id))
+		return;
+	if (loop_timer(p->r->loop, GRACE_MS, grace_over, p, &p->grace) < 0)
+		grace_over(p);
 }
 
 static void process_ended(pid_t pid, int status, void *data)
@@ -95,9 +117,48 @@ static void process_ended(pid_t pid, int status, void *data)
 
 	(void)pid;
 	(void)status;
-	p->watch = source_free(p->watch);
-	if (!p->grace && loop_timer(p->r->loop, GRACE_MS, grace_over, p, &p->grace) < 0)
-		grace_over(p);
+	p->watch = NULL; /* one-shot: freed by the loop */
+	attaches_unblock(p->r, p->id);
+	consider(p);
+}
+
+void conmon_gone(struct runtime *r, const char *id)
+{
+	struct proc *p = proc_find(r, id);
+
+	if (p)
+		consider(p);
+	dels_go_on(r, id);
+}
+
+bool conmon_lives(struct runtime *r, const char *id)
+{
+	struct proc *p = proc_find(r, id);
+
+	return (p && p->conmon) || conmon_is_ours(r, id);
+}
+
+static void adopted_conmon_ended(pid_t pid, int status, void *data)
+{
+	struct proc *p = data;
+	char id[ID_LEN + 1];
+
+	(void)pid;
+	(void)status;
+	p->conmon = NULL;
+	memcpy(id, p->id, sizeof(id));
+	conmon_gone(p->r, id);
+}
+
+int conmon_watch(struct runtime *r, const char *id)
+{
+	struct proc *p = proc_find(r, id);
+	pid_t pid = 0;
+	auto_close int fd = conmon_open(r, id, &pid);
+
+	if (!p || fd < 0)
+		return 0; /* killed: it is not waited for */
+	return loop_child(r->loop, pid, fd, adopted_conmon_ended, p, &p->conmon);
 }
 
 int proc_add(struct runtime *r, const char *id, pid_t pid, int pidfd, struct err *e)

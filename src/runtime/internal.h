@@ -5,10 +5,12 @@
 #include "base/buf.h"
 #include "base/list.h"
 #include "base/map.h"
+#include "base/rand.h"
 #include "loop/loop.h"
 #include "runtime/runtime.h"
 
-#define SYNC_MAX (64u << 10) /* bytes of one message of conmon */
+#define SYNC_MAX   (64u << 10) /* bytes of one message of conmon */
+#define CONMON_PID "conmon.pid"
 
 struct runtime {
 	char *exec_root;
@@ -22,7 +24,8 @@ struct runtime {
 	int life_fd;
 	struct map *procs; /* struct proc by container id */
 	struct list calls; /* struct call: running programs, cut off at the end */
-	struct list syncs; /* struct sync: conmons that have something to say */
+	struct list syncs; /* struct sync: this life's conmons */
+	struct list dels;  /* struct del: deletions that wait for conmon's end */
 	struct list attaches;
 	int exits; /* inotify on <exec_root>/exits */
 	struct source *exits_io;
@@ -33,11 +36,12 @@ struct runtime {
 /* One container's first process, from create or adoption to its exit. */
 struct proc {
 	struct runtime *r;
-	char id[65];
+	char id[ID_LEN + 1];
 	pid_t pid;
 	int pidfd;
-	struct source *watch; /* the pidfd */
-	struct source *grace; /* it ended; conmon has a second to write the exit file */
+	struct source *watch;  /* the pidfd; NULL: it ended */
+	struct source *conmon; /* of a container of the last life; this life's: conmon_is_ours() */
+	struct source *grace;  /* both ended without an exit file: it counts for a second more */
 };
 
 /* ---- runtime.c ---- */
@@ -45,9 +49,11 @@ char *rt_path(const struct runtime *r, const char *id, const char *exec_id, cons
 
 /* ---- call.c: one short run of crun ---- */
 /* @argv behind the program and its global options; @done(0, "" ) or (-errno, what it wrote to
- * stderr) once, unless the runtime is closed before. */
+ * stderr) once; @drop instead where the runtime is closed before. */
 typedef void (*call_fn)(int result, const char *text, void *data);
-int call_run(struct runtime *r, const char *const *argv, call_fn done, void *data) MUST_CHECK;
+int call_run(struct runtime *r, const char *const *argv, call_fn done, loop_fn drop,
+	     void *data) MUST_CHECK;
+int call_later(struct runtime *r, int64_t ms, loop_fn fn, loop_fn drop, void *data) MUST_CHECK;
 int call_wait(struct runtime *r, const char *const *argv) MUST_CHECK; /* blocks: start-up only */
 void calls_drop(struct runtime *r);
 
@@ -65,13 +71,16 @@ struct sync_ops {
 	int (*attachable)(void *data, struct err *e);
 	/* the process exists (pid > 0), or it does not (-errno, @e) and nothing else comes */
 	void (*made)(int pid_or_err, const struct err *e, void *data);
-	/* an exec ended; the sync is freed after it. 255: unknown */
+	/* an exec ended, nothing else comes. 255: unknown */
 	void (*ended)(int exit_code, void *data);
+	/* the runtime is closed before the last of these came: frees @data */
+	void (*dropped)(void *data);
 	void *data;
-	void (*dropped)(void *data); /* the runtime is closed, nothing else comes; may be NULL */
 };
 int conmon_start(struct runtime *r, const struct conmon_args *a, const struct sync_ops *ops,
 		 struct err *e) MUST_CHECK;
+bool conmon_is_ours(const struct runtime *r, const char *id); /* lives, started by this life */
+void conmon_end(struct runtime *r, const char *id);	      /* SIGKILL, whichever life's it is */
 void syncs_drop(struct runtime *r);
 /* Docker's text for what the runtime wrote: ... exec: "x": executable file not found in $PATH */
 int rt_failure(const struct runtime *r, bool is_exec, const char *text, struct err *e);
@@ -82,18 +91,37 @@ int proc_add(struct runtime *r, const char *id, pid_t pid, int pidfd /* taken */
 	     struct err *e) MUST_CHECK;
 struct proc *proc_find(struct runtime *r, const char *id); /* NULL: none */
 void proc_free(struct proc *p);
+/* its exit is told now, unless the exit file knows better */
+void proc_exit(struct proc *p, int code);
+void conmon_gone(struct runtime *r, const char *id); /* it ended; does nothing for unknown ids */
+bool conmon_lives(struct runtime *r, const char *id);
+int conmon_watch(struct runtime *r, const char *id) MUST_CHECK; /* of an adopted container */
 /* conmon's exit file. Return: 0, -ENOENT none */
 int exit_file(const struct runtime *r, const char *id, int *ret_code, int64_t *ret_ns) MUST_CHECK;
 
+/* ---- life.c ---- */
+void dels_go_on(struct runtime *r, const char *id); /* conmon ended */
+void dels_drop(struct runtime *r);
+
+/* ---- kill.c ---- */
+/* a container's cgroup, as its config.json has it; where that cannot be read the usual one */
+char *rt_cgroup(const struct runtime *r, const char *id);
+
 /* ---- sweep.c ---- */
-void conmon_kill(const struct runtime *r, const char *id); /* of a life before; waits for its end */
+/* The conmon of a life before. Return: its pidfd, -ESRCH, -ENOENT: nothing is noted */
+int conmon_open(const struct runtime *r, const char *id, pid_t *ret_pid) MUST_CHECK;
+void conmon_kill(const struct runtime *r, const char *id); /* likewise; waits for its end */
 
 /* ---- attach.c ---- */
 void attaches_drop(struct runtime *r);
-/* of an exec: nothing is read before rt_attach_resume(), and the end of its output is told only
+/* The container's process ended: a paused attach must not hold up conmon, which writes the exit
+ * file behind the last byte. What is left is kept here until rt_attach_resume(). */
+void attaches_unblock(struct runtime *r, const char *id);
+/* of an exec: nothing is given out before attach_uncork(), and the end of its output is told only
  * after its exit (attach_let_end), for clients ask for the exit code as soon as the stream ends.
- * *@owner becomes NULL when the attach is freed. */
+ * *@owner becomes NULL when the attach is freed, until attach_let_end(). */
 void attach_hold(struct rt_attach *a, struct rt_attach **owner);
+void attach_uncork(struct rt_attach *a);
 void attach_let_end(struct rt_attach *a);
 
 /*

@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* life.c - create, start, delete; signals */
+/* life.c - create, start, delete; a terminal's size */
 
 #include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/pidfd.h>
 #include <sys/syscall.h>
 
 #include "base/fs.h"
@@ -42,6 +41,11 @@ static void made(int pid_or_err, const struct err *e, void *data)
 	free(c);
 }
 
+static void never_made(void *data)
+{
+	free(data);
+}
+
 static void forget_exit(const struct runtime *r, const char *id)
 {
 	auto_free char *path = str_printf("%s/exits/%s", r->exec_root, id);
@@ -55,7 +59,7 @@ int rt_create(struct runtime *r, const struct rt_create *rc,
 	      struct err *e)
 {
 	struct create *c = calloc(1, sizeof(*c));
-	struct sync_ops ops = {.made = made, .data = c};
+	struct sync_ops ops = {.made = made, .dropped = never_made, .data = c};
 	struct conmon_args a = {.id = rc->id,
 				.log_path = rc->log_path,
 				.log_max_bytes = rc->log_max_bytes,
@@ -127,8 +131,8 @@ int rt_start(struct runtime *r, const char *id,
 	if (!s)
 		return err_nomem(e);
 	*s = (struct start){r, cb, data};
-	rc = release_fifo(r, id) ? loop_defer(r->loop, released, s, NULL)
-				 : call_run(r, argv, started, s);
+	rc = release_fifo(r, id) ? call_later(r, 0, released, free, s)
+				 : call_run(r, argv, started, free, s);
 	if (rc < 0) {
 		free(s);
 		return err_sys(e, -rc, "cannot start %s", r->program);
@@ -138,28 +142,87 @@ int rt_start(struct runtime *r, const char *id,
 
 /* ---- delete ---- */
 
+#define KILLED_CODE  (128 + SIGKILL)
+#define CONMON_MS    2000 /* for conmon to end behind its container, before it is killed */
+#define LINGER_MS    10	  /* between looks at a cgroup whose processes were just killed */
+#define LINGER_TRIES 100
+
+/*
+ * The runtime's delete; then conmon's end is awaited, for a late exit file would be taken for one
+ * of the container's next life; then what is left is removed.
+ */
 struct del {
+	struct list node; /* while it waits for conmon */
 	struct runtime *r;
-	char id[65];
+	char id[ID_LEN + 1];
+	char *cgroup; /* read before the bundle goes */
+	struct source *late;
+	int tries;
 	void (*cb)(int result, void *data);
 	void *data;
 };
 
+static void del_free(void *data)
+{
+	struct del *d = data;
+
+	list_remove(&d->node);
+	(void)source_free(d->late);
+	free(d->cgroup);
+	free(d);
+}
+
+/* The last step: the cgroup, then the answer. A runtime that was killed half-way leaves processes
+ * that no state of its own tells of. */
+static void remove_cgroup(void *data)
+{
+	struct del *d = data;
+	int rc = cgroup_remove(d->cgroup);
+
+	if (rc == -EBUSY && d->tries++ < LINGER_TRIES && cgroup_kill(d->cgroup, 0) != -ENOMEM &&
+	    call_later(d->r, LINGER_MS, remove_cgroup, del_free, d) >= 0)
+		return;
+	if (d->cb)
+		d->cb(rc, d->data);
+	del_free(d);
+}
+
+static void remove_rest(struct del *d)
+{
+	auto_free char *bundle = rt_path(d->r, d->id, NULL, NULL);
+	auto_free char *state = str_printf("%s/%s", d->r->root, d->id);
+	struct proc *p = proc_find(d->r, d->id);
+
+	list_remove(&d->node);
+	d->late = source_free(d->late);
+	if (p)
+		proc_exit(p, KILLED_CODE);
+	forget_exit(d->r, d->id);
+	/* half-made state that the runtime cannot read goes as well */
+	if (!bundle || !state || fs_rm_tree(bundle) < 0 || fs_rm_tree(state) < 0)
+		log_warn("a bundle cannot be removed container=%s", d->id);
+	remove_cgroup(d);
+}
+
+static void conmon_is_late(void *data)
+{
+	struct del *d = data;
+
+	log_warn("conmon does not end, it is killed container=%s", d->id);
+	conmon_end(d->r, d->id);
+}
+
 static void deleted(int result, const char *text, void *data)
 {
 	struct del *d = data;
-	auto_free char *bundle = rt_path(d->r, d->id, NULL, NULL);
-	auto_free char *cgroup = str_printf("%s/%s", d->r->cgroup_parent, d->id);
-	int rc = bundle ? fs_rm_tree(bundle) : -ENOMEM;
 
-	forget_exit(d->r, d->id);
 	if (result < 0 && *text)
 		log_debug("%s delete container=%s: %s", d->r->name, d->id, text);
-	if (cgroup && rc >= 0)
-		rc = cgroup_remove(cgroup);
-	if (d->cb)
-		d->cb(rc, d->data);
-	free(d);
+	if (!conmon_lives(d->r, d->id) ||
+	    loop_timer(d->r->loop, CONMON_MS, conmon_is_late, d, &d->late) < 0)
+		remove_rest(d);
+	else
+		list_append(&d->r->dels, &d->node);
 }
 
 static void nothing_to_delete(void *data)
@@ -167,55 +230,51 @@ static void nothing_to_delete(void *data)
 	deleted(0, "", data);
 }
 
+void dels_go_on(struct runtime *r, const char *id)
+{
+	struct del *d;
+
+	list_for_each (d, &r->dels, node)
+		if (streq(d->id, id)) {
+			remove_rest(d);
+			return;
+		}
+}
+
+void dels_drop(struct runtime *r)
+{
+	struct del *d;
+
+	list_for_each (d, &r->dels, node)
+		del_free(d);
+}
+
 int rt_delete(struct runtime *r, const char *id, void (*cb)(int result, void *data), void *data)
 {
 	const char *const argv[] = {"delete", "--force", id, NULL};
 	auto_free char *state = str_printf("%s/%s", r->root, id);
-	struct proc *p = proc_find(r, id);
 	struct del *d = calloc(1, sizeof(*d));
-	int rc;
+	int code, rc;
+	int64_t ns;
 
 	if (!d || !state) {
 		free(d);
 		return -ENOMEM;
 	}
-	*d = (struct del){.r = r, .cb = cb, .data = data};
+	*d = (struct del){.r = r, .cgroup = rt_cgroup(r, id), .cb = cb, .data = data};
 	(void)snprintf(d->id, sizeof(d->id), "%s", id);
-	if (p) {
-		(void)pidfd_send_signal(p->pidfd, SIGKILL, NULL, 0);
-		proc_free(p); /* asked for: no exit is told */
-	}
-	rc = fs_exists(state) ? call_run(r, argv, deleted, d)
-			      : loop_defer(r->loop, nothing_to_delete, d, NULL);
+	/* the conmon of a life before may be about to make what is to be deleted */
+	if (!proc_find(r, id) && !conmon_lives(r, id) && exit_file(r, id, &code, &ns) < 0)
+		conmon_kill(r, id);
+	rc = !d->cgroup		? -ENOMEM
+	     : fs_exists(state) ? call_run(r, argv, deleted, del_free, d)
+				: call_later(r, 0, nothing_to_delete, del_free, d);
 	if (rc < 0)
-		free(d);
+		del_free(d);
 	return rc;
 }
 
-/* ---- signals ---- */
-
-int rt_signal(struct runtime *r, const char *id, int signo)
-{
-	struct proc *p = proc_find(r, id);
-
-	if (!p)
-		return -ESRCH;
-	return pidfd_send_signal(p->pidfd, signo, NULL, 0) < 0 ? -errno : 0;
-}
-
-static void killed(int result, const char *text, void *data)
-{
-	(void)data;
-	if (result < 0)
-		log_debug("kill --all: %s", text);
-}
-
-int rt_kill_all(struct runtime *r, const char *id)
-{
-	const char *const argv[] = {"kill", "--all", id, "KILL", NULL};
-
-	return proc_find(r, id) ? call_run(r, argv, killed, NULL) : -ESRCH;
-}
+/* ---- terminals ---- */
 
 int rt_resize(struct runtime *r, const char *id, const char *exec_id, unsigned rows, unsigned cols)
 {

@@ -99,6 +99,7 @@ int runtime_open(struct loop *l, const struct runtime_config *c, struct runtime 
 	r->exits = -EBADF;
 	list_init(&r->calls);
 	list_init(&r->syncs);
+	list_init(&r->dels);
 	list_init(&r->attaches);
 	r->exec_root = strdup(c->exec_root);
 	r->cgroup_parent = strdup(str_empty(c->cgroup_parent) ? "/atoll" : c->cgroup_parent);
@@ -129,6 +130,7 @@ void runtime_close(struct runtime *r)
 	calls_drop(r);
 	attaches_drop(r);
 	syncs_drop(r);
+	dels_drop(r);
 	while (r->procs && (p = map_next(r->procs, &pos, NULL)))
 		proc_free(p);
 	map_free(r->procs);

@@ -4,9 +4,9 @@
  *
  * Loop thread. crun (or runc where crun refuses the host's cgroups) and conmon are programs; each
  * container has one conmon that outlives us. Paths, below <exec-root>:
- *   run/<id>/            OCI bundle: config.json, ctl and winsz fifos, pidfile, conmon.pid
+ *   run/<id>/            OCI bundle: config.json, conmon's attach socket, ctl and winsz fifos,
+ *                        pidfile, conmon.pid
  *   run/<id>/exec/<eid>/ likewise for an exec
- *   s/<id12>/attach      conmon's attach socket (short: sun_path)
  *   exits/<id>           conmon's exit file: the exit code as text; inotify tells us
  * An exit is believed when the exit file is there; where conmon died without one, 255 after a
  * second. Signals go by pidfd. Sources: OCI runtime-spec 1.0.2, conmon(8), crun(1).
@@ -111,7 +111,8 @@ int rt_create(struct runtime *r, const struct rt_create *c,
 int rt_start(struct runtime *r, const char *id,
 	     void (*cb)(int result, const struct err *e, void *data), void *data,
 	     struct err *e) MUST_CHECK;
-/* crun delete --force, bundle and sockets removed; also for half-made ones. cb may be NULL */
+/* crun delete --force, bundle and sockets removed; also for half-made ones. cb may be NULL. The
+ * exit of one that still ran is told before it */
 int rt_delete(struct runtime *r, const char *id, void (*cb)(int result, void *data),
 	      void *data) MUST_CHECK;
 int rt_signal(struct runtime *r, const char *id,

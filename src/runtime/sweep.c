@@ -16,7 +16,6 @@
 
 #include "base/fs.h"
 #include "base/log.h"
-#include "base/rand.h"
 #include "base/str.h"
 #include "runtime/cgroup.h"
 #include "runtime/internal.h"
@@ -24,34 +23,46 @@
 #define CMDLINE_MAX (64u << 10)
 #define END_MS	    2000 /* for a killed conmon to be gone */
 
-/* a word of "/proc/<pid>/<file>", which has NULs or newlines between words */
-static bool proc_says(const char *pid, const char *file, const char *word)
+static bool proc_says(pid_t pid, const char *file, const void *what, size_t len)
 {
-	auto_free char *path = str_printf("/proc/%s/%s", pid, file);
+	auto_free char *path = str_printf("/proc/%d/%s", pid, file);
 	auto_buf struct buf text = BUF_INIT(CMDLINE_MAX);
 
 	return path && fs_read(path, CMDLINE_MAX - 1, &text) >= 0 &&
-	       memmem(buf_str(&text), text.len, word, strlen(word)) != NULL;
+	       memmem(buf_str(&text), text.len, what, len) != NULL;
 }
 
-static int open_live(const struct runtime *r, const char *id, pid_t pid)
+/* Holds the process before its /proc is looked at, so that the two are the same. */
+static int open_live(pid_t pid, const char *file, const void *what, size_t len)
 {
-	auto_free char *word = str_printf("%s/%s", r->cgroup_parent, id);
-	int fd = (int)syscall(SYS_pidfd_open, pid, 0);
-	char number[16];
+	int fd = pid > 0 ? (int)syscall(SYS_pidfd_open, pid, 0) : -1;
 
-	if (fd < 0)
-		return -ESRCH;
-	(void)snprintf(number, sizeof(number), "%d", pid);
-	if (word && proc_says(number, "cgroup", word))
+	if (fd >= 0 && proc_says(pid, file, what, len))
 		return fd;
 	(void)fd_close(fd);
 	return -ESRCH;
 }
 
-static pid_t pid_of_file(const struct runtime *r, const char *id)
+/* The cgroup is named after the container, below whichever parent. */
+static int open_container(pid_t pid, const char *id)
 {
-	auto_free char *path = rt_path(r, id, NULL, "pidfile");
+	char word[ID_LEN + 2];
+	int n = snprintf(word, sizeof(word), "/%s", id);
+
+	return open_live(pid, "cgroup", word, (size_t)n);
+}
+
+/* Arguments that only a container's conmon has. Return: their length */
+static size_t conmon_words(const char *id, char *out, size_t room)
+{
+	int n = snprintf(out, room, "%c-c%c%s%c-u%c%s", 0, 0, id, 0, 0, id);
+
+	return (size_t)n + 1; /* the last one's NUL as well */
+}
+
+static pid_t pid_of_file(const struct runtime *r, const char *id, const char *file)
+{
+	auto_free char *path = rt_path(r, id, NULL, file);
 	auto_buf struct buf text = BUF_INIT(64);
 	uint32_t pid;
 
@@ -73,52 +84,76 @@ static bool not_started(const struct runtime *r, const char *id)
 int rt_adopt(struct runtime *r, const char *id, int pid, int *ret_pid, int *ret_exit,
 	     int64_t *ret_finished_ns)
 {
-	int fd;
+	int fd, rc;
 
 	*ret_exit = -1;
 	*ret_finished_ns = 0;
 	if (exit_file(r, id, ret_exit, ret_finished_ns) >= 0)
 		return 0;
-	fd = pid > 0 ? open_live(r, id, pid) : -ESRCH;
+	fd = open_container(pid, id);
 	if (fd < 0) {
-		pid = pid_of_file(r, id);
-		fd = pid > 0 ? open_live(r, id, pid) : -ESRCH;
+		pid = pid_of_file(r, id, "pidfile");
+		fd = open_container(pid, id);
 	}
 	if (fd < 0)
 		return 0;
-	fd = proc_add(r, id, pid, fd, NULL);
-	if (fd < 0)
-		return fd;
+	rc = proc_add(r, id, pid, fd, NULL);
+	if (rc >= 0)
+		rc = conmon_watch(r, id);
+	if (rc < 0) {
+		proc_free(proc_find(r, id));
+		return rc;
+	}
 	*ret_pid = pid;
 	return not_started(r, id) ? 2 : 1;
 }
 
-static void kill_and_wait(pid_t pid)
+int conmon_open(const struct runtime *r, const char *id, pid_t *ret_pid)
 {
-	auto_close int fd = (int)syscall(SYS_pidfd_open, pid, 0);
+	char words[2 * ID_LEN + 16];
+	size_t len = conmon_words(id, words, sizeof(words));
+
+	*ret_pid = pid_of_file(r, id, CONMON_PID);
+	return *ret_pid ? open_live(*ret_pid, "cmdline", words, len) : -ENOENT;
+}
+
+static void kill_and_wait(int fd)
+{
 	struct pollfd p = {fd, POLLIN, 0};
 
-	if (fd < 0)
-		return;
 	(void)pidfd_send_signal(fd, SIGKILL, NULL, 0);
 	if (poll(&p, 1, END_MS) == 0)
-		log_warn("process %d does not end", pid);
+		log_warn("a conmon does not end");
+}
+
+/* The engine may have died before it noted conmon's pid. Return: a pidfd, -ESRCH */
+static int find_conmon(const char *id)
+{
+	char words[2 * ID_LEN + 16];
+	size_t len = conmon_words(id, words, sizeof(words));
+	DIR *d = opendir("/proc");
+	struct dirent *de;
+	uint32_t pid;
+	int fd = -ESRCH;
+
+	while (d && fd < 0 && (de = readdir(d)))
+		if (parse_u32(de->d_name, &pid) >= 0)
+			fd = open_live((pid_t)pid, "cmdline", words, len);
+	if (d)
+		(void)closedir(d);
+	return fd;
 }
 
 void conmon_kill(const struct runtime *r, const char *id)
 {
 	auto_free char *bundle = rt_path(r, id, NULL, NULL);
-	DIR *d = opendir("/proc");
-	struct dirent *de;
-	uint32_t pid;
+	pid_t pid;
+	auto_close int fd = conmon_open(r, id, &pid);
 
-	while (bundle && d && (de = readdir(d)))
-		if (parse_u32(de->d_name, &pid) >= 0 && pid != (uint32_t)getpid() &&
-		    proc_says(de->d_name, "cmdline", "conmon") &&
-		    proc_says(de->d_name, "cmdline", bundle))
-			kill_and_wait((pid_t)pid);
-	if (d)
-		(void)closedir(d);
+	if (fd == -ENOENT && bundle && fs_exists(bundle))
+		fd = find_conmon(id);
+	if (fd >= 0)
+		kill_and_wait(fd);
 }
 
 static void sweep_one(struct runtime *r, const char *id)
@@ -127,7 +162,7 @@ static void sweep_one(struct runtime *r, const char *id)
 	auto_free char *bundle = rt_path(r, id, NULL, NULL);
 	auto_free char *state = str_printf("%s/%s", r->root, id);
 	auto_free char *exit = str_printf("%s/exits/%s", r->exec_root, id);
-	auto_free char *cgroup = str_printf("%s/%s", r->cgroup_parent, id);
+	auto_free char *cgroup = rt_cgroup(r, id);
 
 	if (!bundle || !state || !exit || !cgroup)
 		return;
@@ -138,7 +173,8 @@ static void sweep_one(struct runtime *r, const char *id)
 		log_warn("processes of a half-made container stay container=%s", id);
 	if (fs_exists(state) && call_wait(r, argv) < 0)
 		log_warn("%s cannot delete what is left container=%s", r->name, id);
-	if (fs_rm_tree(bundle) < 0 || fs_unlink(exit) < 0 || cgroup_remove(cgroup) < 0)
+	if (fs_rm_tree(bundle) < 0 || fs_rm_tree(state) < 0 || fs_unlink(exit) < 0 ||
+	    cgroup_remove(cgroup) < 0)
 		log_warn("a bundle cannot be removed container=%s", id);
 	log_info("the leftovers of a container are removed container=%s", id);
 }
