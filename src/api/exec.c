@@ -180,7 +180,7 @@ void exec_start(struct api_call *c)
 	struct run *x = calloc(1, sizeof(*x));
 	bool detach = false, tty = false;
 	struct exec_info info;
-	struct exec *ex;
+	struct exec *ex = NULL;
 	struct err e = {0};
 	int r = x ? engine_exec_find(c->en, c->params[0], &ex, &e) : err_nomem(&e);
 
@@ -276,7 +276,7 @@ static int size_of(const struct api_call *c, unsigned *rows, unsigned *cols, str
 
 void containers_resize(struct api_call *c)
 {
-	unsigned rows, cols;
+	unsigned rows = 0, cols = 0;
 	struct container *k;
 	struct err e = {0};
 	int r = engine_find(c->en, c->params[0], &k, &e);
@@ -293,7 +293,7 @@ void containers_resize(struct api_call *c)
 
 void exec_resize(struct api_call *c)
 {
-	unsigned rows, cols;
+	unsigned rows = 0, cols = 0;
 	struct exec_info info;
 	struct container *k;
 	struct exec *ex;

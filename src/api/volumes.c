@@ -107,7 +107,7 @@ static int create(struct api_call *c, struct volume **ret, struct err *e)
 
 void volumes_create(struct api_call *c)
 {
-	struct volume *v;
+	struct volume *v = NULL;
 	struct err e = {0};
 
 	if (create(c, &v, &e) < 0)

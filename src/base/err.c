@@ -5,6 +5,10 @@
 
 #include <string.h>
 
+#undef err_set /* the analyzer's */
+#undef err_sys
+#undef err_wrap
+
 PRINTF(4, 0)
 static int fill(struct err *e, enum err_kind kind, int eno, const char *fmt, va_list ap)
 {

@@ -249,8 +249,8 @@ int create_exposed(struct jsonw *w, const struct args *a, struct err *e)
 	jsonw_object(w, "ExposedPorts");
 	r = publish_each(a, expose_published, &x, e);
 	for (char *const *s = arg_list(a, "expose"); r >= 0 && s && *s; s++) {
-		uint16_t from, to;
-		uint8_t proto;
+		uint16_t from = 0, to = 0;
+		uint8_t proto = 0;
 
 		r = strchr(*s, ':') ? err_invalid(e, "invalid port format for --expose: %s", *s)
 				    : port_parse(*s, &proto, &from, &to, e);

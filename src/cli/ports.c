@@ -63,7 +63,7 @@ static void span(struct buf *out, int64_t from, int64_t more)
 {
 	(void)buf_printf(out, "%lld", (long long)from);
 	if (more)
-		(void)buf_printf(out, "-%lld", (long long)(from + more));
+		(void)buf_printf(out, "-%lld", (long long)from + more);
 }
 
 static void show(struct buf *out, const struct port *p)

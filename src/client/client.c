@@ -63,7 +63,7 @@ int client_new(const char *host, struct client **ret, struct err *e)
 
 int client_dup(struct client *c, struct client **ret, struct err *e)
 {
-	unsigned version;
+	unsigned version = 0;
 	int r = client_version(c, &version, e);
 
 	if (r >= 0)
@@ -216,7 +216,7 @@ int client_version(struct client *c, unsigned *ret, struct err *e)
 /* "/v1.51" and @path, malloc'ed */
 static int versioned(struct client *c, const char *path, char **ret, struct err *e)
 {
-	unsigned v;
+	unsigned v = 0;
 	int r = client_version(c, &v, e);
 
 	if (r < 0)

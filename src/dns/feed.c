@@ -9,7 +9,9 @@
 
 #include "dns/feed.h"
 
+#include <linux/sockios.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 #include "base/ip.h"
@@ -440,6 +442,13 @@ bool feed_held(const struct feed *f, const char *key)
 	if (h)
 		h->claimed = true;
 	return h;
+}
+
+bool feed_busy(const struct feed *f)
+{
+	int unread = 0;
+
+	return f->state == LINK_UP && ioctl(f->sock, SIOCOUTQ, &unread) == 0 && unread > 0;
 }
 
 int feed_pid(const struct feed *f)

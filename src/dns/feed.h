@@ -73,4 +73,5 @@ int feed_sweep(struct feed *f) MUST_CHECK;
 int feed_hold(struct feed *f, const char *key, int fd, struct err *e) MUST_CHECK;
 void feed_release(struct feed *f, const char *key);
 bool feed_held(const struct feed *f, const char *key);
-int feed_pid(const struct feed *f); /* for tests and info; 0: none is connected */
+bool feed_busy(const struct feed *f); /* the resolver has not yet read all it was told */
+int feed_pid(const struct feed *f);   /* for tests and info; 0: none is connected */

@@ -107,7 +107,7 @@ static int unpack_into(struct run *r, int fd, char name[16], struct layer_result
 static int load_layer(struct run *r, const char *blob_name, const char *diff_id, const char *chain,
 		      struct err *e)
 {
-	struct layer_result got;
+	struct layer_result got = {0};
 	char name[16];
 
 	if (map_get(r->done, chain))
@@ -270,7 +270,7 @@ static int load(struct run *r, struct err *e)
 
 static int import(struct run *r, struct err *e)
 {
-	struct layer_result got;
+	struct layer_result got = {0};
 	char name[16];
 	int rc = unpack_into(r, STDIN_FILENO, name, &got, e);
 

@@ -90,10 +90,12 @@ static int child_main(void *data)
 {
 	struct child *c = data;
 	const struct spawn *s = c->s;
-	struct sigaction dfl = {.sa_handler = SIG_DFL};
+	/* the kernel's struct sigaction, all zeros: SIG_DFL. libc's own function refuses the
+	 * signals it uses itself, which may have been inherited ignored */
+	static const unsigned long dfl[4];
 
 	for (int sig = 1; sig <= 64; sig++)
-		(void)sigaction(sig, &dfl, NULL); /* KILL, STOP and libc's own refuse */
+		(void)syscall(SYS_rt_sigaction, sig, dfl, NULL, 8); /* KILL and STOP refuse */
 	if ((s->mntns >= 0 && setns(s->mntns, CLONE_NEWNS) < 0) ||
 	    (s->netns >= 0 && setns(s->netns, CLONE_NEWNET) < 0) ||
 	    (s->new_session && setsid() < 0) ||

@@ -23,8 +23,9 @@
 #define EPHEMERAL_TRIES 64
 #define HELD_MAX                                                                                   \
 	1000 /* ports of one range that are held by sockets; longer ones are only checked */
-#define RELEASED_NS    (100 * NS_PER_MS)
-#define RELEASED_TRIES 20 /* half a millisecond apart */
+#define RELEASED_NS    NS_PER_S
+#define RELEASED_TRIES 20  /* half a millisecond apart, once the resolver has read of it */
+#define BUSY_TRIES     400 /* or as long as it has not */
 #define RANGE_MIN      8 /* shorter runs are single elements: exact matches change in constant time */
 
 static void users_key(char out[24], uint8_t proto, uint16_t port)
@@ -146,7 +147,9 @@ static int reserve_soon(const struct net *n, struct net_port *p)
 	bool soon = n->released_ns && clock_mono_ns() - n->released_ns < RELEASED_NS;
 	int fd = reserve_socket(p->proto, p->host_ip, &p->host_port);
 
-	for (unsigned i = 0; soon && fd == -EADDRINUSE && i < RELEASED_TRIES; i++) {
+	for (unsigned i = 0, idle = 0;
+	     soon && fd == -EADDRINUSE && i < BUSY_TRIES && idle < RELEASED_TRIES; i++) {
+		idle += !feed_busy(n->feed);
 		(void)nanosleep(&pause, NULL);
 		fd = reserve_socket(p->proto, p->host_ip, &p->host_port);
 	}

@@ -94,7 +94,7 @@ static int unknown(const char *what, const char *name, struct err *e)
 {
 	auto_buf struct buf upper = BUF_INIT(256);
 
-	if (strncasecmp(name, "CAP_", 4))
+	if (strncasecmp(name, "CAP_", 4) != 0)
 		(void)buf_puts(&upper, "CAP_");
 	for (; *name; name++)
 		(void)buf_putc(&upper, (char)toupper((unsigned char)*name));

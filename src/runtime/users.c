@@ -249,7 +249,7 @@ static int resolve(const struct files *f, const char *spec, char *const *group_a
 {
 	auto_free char *user = strdup(spec ? spec : ""), *name = NULL;
 	char *group;
-	uint32_t gid;
+	uint32_t gid = 0;
 	int r;
 
 	ids->home = strdup("/");

@@ -2,6 +2,7 @@
 /* test_publish.c - published ports: reached, refused, reserved, given back */
 
 #include <arpa/inet.h>
+#include <poll.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -224,7 +225,7 @@ static void at_once_again(void)
 										    NULL};
 	const char *id = world_id('8');
 	struct err e = {0};
-	int good = 0, pid = feed_pid(w.net->feed);
+	int good = 0, pid = feed_pid(w.net->feed), waker;
 
 	for (int i = 0; i < 50; i++, good++) {
 		if (make(id, "again", "site", both, &e) < 0)
@@ -232,12 +233,20 @@ static void at_once_again(void)
 		net_sandbox_stop(w.net, id);
 	}
 	is_int(good, 50, "stopped and started again, fifty times %s", e.msg);
-	is_int(make(id, "again", "site", tcp, &e), 0, "once more %s", e.msg);
+	is_int(make(id, "again", "site", both, &e), 0, "once more %s", e.msg);
 	is_int(kill(pid, SIGSTOP), 0, "the resolver is busy");
 	net_sandbox_stop(w.net, id);
 	is_int(make(id, "again", "site", tcp, &e), 0, "its port is free all the same %s", e.msg);
 	is_int(listens(SOCK_STREAM, 0, 8070), -EADDRINUSE, "for nobody but us");
 	net_sandbox_stop(w.net, id);
+	waker = fork();
+	if (waker == 0) {
+		(void)poll(NULL, 0, 60);
+		_exit(kill(pid, SIGCONT));
+	}
+	is_int(make(id, "again", "site", both, &e), 0, "by UDP it is waited for %s", e.msg);
+	net_sandbox_stop(w.net, id);
+	world_end(waker);
 	is_int(kill(pid, SIGCONT), 0, "it goes on");
 }
 
