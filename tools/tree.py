@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The project's own files, for the checks: what git knows or would add, else a walk."""
 import os
+import shutil
 import subprocess
 
 TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
@@ -8,9 +9,11 @@ TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
 def files(*under, ext=()):
     """Paths below @under (all if none), relative to the top, ending in one of @ext (all if none)."""
-    out = subprocess.run(["git", "-c", "safe.directory=*", "-C", TOP, "ls-files", "-z", "--cached",
-                          "--others", "--exclude-standard"], capture_output=True)
-    if out.returncode == 0:
+    out = None
+    if shutil.which("git"):
+        out = subprocess.run(["git", "-c", "safe.directory=*", "-C", TOP, "ls-files", "-z", "--cached",
+                              "--others", "--exclude-standard"], capture_output=True)
+    if out and out.returncode == 0:
         names = [n for n in out.stdout.decode().split("\0") if n]
     else:
         names = [os.path.relpath(os.path.join(d, f), TOP) for d, dirs, fs in walk() for f in fs]

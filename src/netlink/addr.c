@@ -1,13 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* addr.c - IPv4 addresses and routes, an endpoint's set-up, gratuitous ARP */
+/* addr.c - IPv4 addresses and routes, an endpoint's set-up */
 
 #include <net/if.h> /* before the kernel's headers, which then leave its names alone */
 
 #include <arpa/inet.h>
 #include <linux/if_addr.h>
-#include <linux/if_arp.h>
-#include <linux/if_ether.h>
-#include <linux/if_packet.h>
 #include <linux/rtnetlink.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -218,39 +215,4 @@ int rtnl_endpoint_setup(struct rtnl *nl, const struct rtnl_endpoint_setup *s, st
 	if (r >= 0 && s->gateway)
 		r = rtnl_route_default(nl, s->gateway, l.ifindex, e);
 	return r;
-}
-
-struct arp_frame {
-	struct ethhdr eth;
-	uint16_t hw, proto;
-	uint8_t hw_len, proto_len;
-	uint16_t op;
-	uint8_t sender_mac[6], sender_ip[4], target_mac[6], target_ip[4];
-} __attribute__((packed));
-
-int rtnl_announce4(const char *ifname, uint32_t addr, const uint8_t mac[6])
-{
-	auto_close int fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0);
-	struct sockaddr_ll to = {
-		.sll_family = AF_PACKET, .sll_protocol = htons(ETH_P_ARP), .sll_halen = 6};
-	struct arp_frame f = {.eth.h_proto = htons(ETH_P_ARP),
-			      .hw = htons(ARPHRD_ETHER),
-			      .proto = htons(ETH_P_IP),
-			      .hw_len = 6,
-			      .proto_len = 4,
-			      .op = htons(ARPOP_REQUEST)};
-	uint32_t be = htonl(addr);
-
-	if (fd < 0)
-		return -errno;
-	to.sll_ifindex = (int)if_nametoindex(ifname);
-	if (!to.sll_ifindex)
-		return -errno;
-	memset(to.sll_addr, 0xff, 6);
-	memset(f.eth.h_dest, 0xff, 6);
-	memcpy(f.eth.h_source, mac, 6);
-	memcpy(f.sender_mac, mac, 6);
-	memcpy(f.sender_ip, &be, 4);
-	memcpy(f.target_ip, &be, 4);
-	return sendto(fd, &f, sizeof(f), 0, (struct sockaddr *)&to, sizeof(to)) < 0 ? -errno : 0;
 }

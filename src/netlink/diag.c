@@ -1,19 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* diag.c - conntrack entries deleted by address and port; the host's links, addresses and routes
- * watched */
+/* diag.c - conntrack entries deleted by address and port */
 
 #include "netlink/diag.h"
 
 #include <arpa/inet.h>
 #include <linux/netfilter/nfnetlink.h>
 #include <linux/netfilter/nfnetlink_conntrack.h>
-#include <linux/rtnetlink.h>
 #include <string.h>
 
-#include "loop/loop.h"
 #include "netlink/msg.h"
-
-#define SETTLE_MS 50
 
 /* ---- conntrack ---- */
 
@@ -184,71 +179,4 @@ int conntrack_flush_addr(uint32_t addr)
 	struct ct_walk w = {.match = match_addr, .data = &addr};
 
 	return flush(&w);
-}
-
-/* ---- watching the host ---- */
-
-struct netwatch {
-	struct mnl_socket *sock;
-	struct source *io, *timer;
-	void (*fn)(void *data);
-	void *data;
-};
-
-static void changed(int fd, uint32_t events, void *data)
-{
-	struct netwatch *w = data;
-	char buf[8192];
-
-	(void)events;
-	while (recv(fd, buf, sizeof(buf), MSG_DONTWAIT) > 0)
-		;
-	source_timer_set(w->timer, SETTLE_MS);
-}
-
-static void settled(void *data)
-{
-	struct netwatch *w = data;
-
-	w->fn(w->data);
-}
-
-int netwatch_new(struct loop *l, void (*fn)(void *data), void *data, struct netwatch **ret)
-{
-	static const int groups[] = {RTNLGRP_LINK, RTNLGRP_IPV4_ROUTE, RTNLGRP_IPV4_IFADDR};
-	struct netwatch *w = calloc(1, sizeof(*w));
-	int r = 0;
-
-	if (!w)
-		return -ENOMEM;
-	w->fn = fn;
-	w->data = data;
-	w->sock = mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC | SOCK_NONBLOCK);
-	if (!w->sock || mnl_socket_bind(w->sock, 0, MNL_SOCKET_AUTOPID) < 0)
-		r = -errno;
-	for (size_t i = 0; r >= 0 && i < ARRAY_SIZE(groups); i++)
-		if (mnl_socket_setsockopt(w->sock, NETLINK_ADD_MEMBERSHIP,
-					  (void *)(uintptr_t)&groups[i], sizeof(int)) < 0)
-			r = -errno;
-	if (r >= 0)
-		r = loop_timer(l, -1, settled, w, &w->timer);
-	if (r >= 0)
-		r = loop_io(l, mnl_socket_get_fd(w->sock), EPOLLIN, changed, w, &w->io);
-	if (r < 0) {
-		netwatch_free(w);
-		return r;
-	}
-	*ret = w;
-	return 0;
-}
-
-void netwatch_free(struct netwatch *w)
-{
-	if (!w)
-		return;
-	(void)source_free(w->io);
-	(void)source_free(w->timer);
-	if (w->sock)
-		(void)mnl_socket_close(w->sock);
-	free(w);
 }

@@ -98,5 +98,3 @@ struct rtnl_endpoint_setup {
 };
 int rtnl_endpoint_setup(struct rtnl *nl, const struct rtnl_endpoint_setup *s,
 			struct err *e) MUST_CHECK;
-/* gratuitous ARP from @ifname of the namespace the calling thread is in (RFC 5227, 3) */
-int rtnl_announce4(const char *ifname, uint32_t addr, const uint8_t mac[6]) MUST_CHECK;

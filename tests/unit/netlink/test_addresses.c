@@ -186,13 +186,6 @@ static void endpoint(void)
 	/* what is sent when it comes up may meet a port that does not yet carry: once more */
 	is_int(rtnl_link_mac(inside, 2, v.peer_mac, &e), 0, "its MAC once more %s", e.msg);
 	hears(arp, "the neighbours are told", v.peer_mac, 0xac120005);
-	if (netns_enter(ns, &visit) < 0)
-		return;
-	is_int(rtnl_announce4("eth0", 0xac120007, v.peer_mac), 0, "another address is announced");
-	is_int(rtnl_announce4("absent", 1, v.peer_mac), -ENODEV,
-	       "not from a link that is not there");
-	netns_leave(&visit);
-	hears(arp, "and heard of", v.peer_mac, 0xac120007);
 	setup.ifname = "eth9";
 	is_int(rtnl_endpoint_setup(inside, &setup, &e), -ENODEV, "no such link");
 	ok(str_has_prefix(e.msg, "cannot find link eth9"), "%s", e.msg);

@@ -100,40 +100,6 @@ static void of_address(void)
 	is_int(conntrack_flush_addr(A), 300, "many");
 }
 
-/* ---- the watch ---- */
-
-static unsigned told;
-
-static void changed(void *data)
-{
-	(void)data;
-	told++;
-}
-
-static void watched(void)
-{
-	struct rtnl_bridge b = {.name = "br0", .mac = {2, 1, 1, 1, 1, 1}};
-	int64_t end = clock_mono_ns() + 3 * NS_PER_S;
-	struct netwatch *w = NULL;
-	struct loop *l;
-	int ifindex;
-
-	if (loop_new(&l) < 0)
-		return;
-	is_int(netwatch_new(l, changed, NULL, &w), 0, "a watch");
-	(void)loop_run_once(l, 100);
-	is_int(told, 0, "nothing happens");
-	is_int(rtnl_bridge_add(nl, &b, &ifindex, NULL), 0, "a link,");
-	is_int(rtnl_addr_add(nl, ifindex, (struct cidr4){0xac120001, 16}, NULL), 0, "an address");
-	while (!told && clock_mono_ns() < end)
-		(void)loop_run_once(l, 100);
-	(void)loop_run_once(l, 100);
-	is_int(told, 1, "are told of once, when all is still");
-	netwatch_free(w);
-	netwatch_free(NULL);
-	loop_free(l);
-}
-
 int main(void)
 {
 	const char *why = space_enter();
@@ -148,7 +114,6 @@ int main(void)
 		return tap_skip_all("no ip or nft here");
 	flushed();
 	of_address();
-	watched();
 	rtnl_close(nl);
 	return tap_done();
 }

@@ -253,8 +253,9 @@ static void test_exec_cut_off(struct life *l)
 	struct run_exec x;
 
 	ok(exec_start(&x, l, "echo up; sleep 1000", true) && until(&x.told, 1), "a long one");
-	while (!x.heard.out.len && loop_run_once(loop, 100) >= 0)
+	for (int i = 0; i < 100 && !x.heard.out.len && loop_run_once(loop, 100) >= 0; i++)
 		;
+	ok(x.heard.out.len, "it speaks");
 	is_int(rt_signal(rt, l->id, SIGKILL), 0, "the container is killed");
 	ok(until(&l->exits, 1) && ended(&x), "both end");
 	is_int(x.exit_code, 137, "the exec as well");
