@@ -54,10 +54,7 @@ static int own_files(void)
 {
 	if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
 		return -errno;
-	if (mkdir(BOX, 0755) < 0 && errno != EEXIST)
-		return -errno;
-	if (mount("tmpfs", BOX, "tmpfs", 0, "mode=755") < 0 ||
-	    mount("tmpfs", "/run", "tmpfs", 0, "mode=755") < 0)
+	if (mount("tmpfs", "/run", "tmpfs", 0, "mode=755") < 0 || mkdir(BOX, 0755) < 0)
 		return -errno;
 	return mount("proc", "/proc", "proc", 0, NULL) < 0 ? -errno : 0;
 }
@@ -89,7 +86,6 @@ void box_leave(void)
 {
 	if (cgroup_remove(BOX_PARENT) < 0)
 		printf("# a cgroup %s was left behind\n", BOX_PARENT);
-	(void)rmdir(BOX);
 }
 
 static int put(const char *path, const char *text, size_t len)

@@ -10,9 +10,8 @@
 #include "base/buf.h"
 #include "runtime/internal.h"
 
-#define BOX	   "/tmp/atoll-test-runtime"
+#define BOX	   "/run/box" /* on a tmpfs of the box's own */
 #define BOX_ROOTFS BOX "/rootfs"
-#define BOX_PARENT "/atoll-test-runtime"
 #define BOX_ID	   "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
 
 const char *box_enter(bool containers); /* NULL, or why not (for tap_skip_all) */
