@@ -185,6 +185,23 @@ def test_pool_avoids_routes(w):
         w.ip("host", "route del %s table 77" % subnet)
 
 
+def test_pools_used_up(w):
+    """--default-address-pool says where subnets come from; when all are taken, the next network says so."""
+    w.stop()
+    w.start("--default-address-pool", "base=10.99.0.0/23,size=24")
+    try:
+        for name in ("first", "second"):
+            w.docker("network", "create", name)
+        equal(sorted(w.network(n)["IPAM"]["Config"][0]["Subnet"] for n in ("first", "second")), ["10.99.0.0/24", "10.99.1.0/24"])
+        r = w.api("POST", "/networks/create", {"Name": "third"})
+        equal((r.status, r.message), (400, "all predefined address pools have been fully subnetted"))
+        w.docker("network", "rm", "second")
+        w.docker("network", "create", "third")
+        w.docker("network", "rm", "first", "third")
+    finally:
+        w.restart()
+
+
 def test_address_reuse(w):
     """A replaced container takes over its address at once: no neighbour waits for an old MAC."""
     w.docker("network", "create", "--subnet", "10.78.0.0/24", "quick")
