@@ -493,13 +493,22 @@ static bool not_found(const char *text, char *out, size_t room)
 	return true;
 }
 
+/* Newer crun's words for a file without the x bit, and crun 1.8's for a directory. */
+static bool not_executable(const char *text)
+{
+	return strstr(text, "exists but it is not executable") ||
+	       strstr(text, "open executable: Operation not permitted");
+}
+
 /* One line, with Docker's small letters, for which its CLI looks. */
 static void in_dockers_words(const char *text, char *what, size_t room)
 {
 	static const char *const words[] = {"Permission denied", "No such file or directory",
 					    "Is a directory"};
 
-	if (!not_found(text, what, room))
+	if (not_executable(text))
+		(void)snprintf(what, room, "open executable: permission denied");
+	else if (!not_found(text, what, room))
 		(void)snprintf(what, room, "%s", *text ? text : "the runtime ended without a word");
 	for (char *c = what; *c; c++)
 		if (*c == '\n')

@@ -609,14 +609,15 @@ class World:
         return sorted(p for p in points if p.startswith(self.base + "/"))
 
     def tree(self, root, depth=3):
-        """Names below @root, as far as they tell about objects (a database's own files do not)."""
+        """Names below @root, as far as they tell about objects (a database's own files and the runtime's
+        cache of seccomp filters do not)."""
         out = []
         for d, dirs, files in os.walk(root):
             level = d[len(root):].count("/")
             if level >= depth - 1:
                 dirs[:] = []
             out += [os.path.join(d, f)[len(root):] for f in files + dirs]
-        return sorted(n for n in out if not re.search(r"-(wal|shm|journal)$|/layers/|/overlay2/|/image/|/buildkit", n))
+        return sorted(n for n in out if not re.search(r"-(wal|shm|journal)$|/layers/|^/crun/\.cache|/overlay2/|/image/|/buildkit", n))
 
     def snapshot(self):
         programs = sorted(re.sub(r"\s.*", "", c) for c in self.processes().values())

@@ -25,7 +25,8 @@ def test_run_and_exit_codes(w):
         equal(w.docker_try("run", "--rm", IMAGE, "sh", "-c", "exit %d" % code).returncode, code)
     equal(w.docker_try("run", "--rm", IMAGE, "sh", "-c", "trap 'exit 5' TERM; kill -TERM $$; sleep 1").returncode, 5)
     w.docker_fails("run", "--rm", IMAGE, "no-such-program", code=127, says="executable file not found in $PATH")
-    w.docker_fails("run", "--rm", IMAGE, "/etc/passwd", code=126, says="permission denied")
+    for program in ("/etc/passwd", "/etc"):
+        w.docker_fails("run", "--rm", IMAGE, program, code=126, says="permission denied")
     w.docker_fails("run", "--rm", "no-such-image:9", "true", code=125)
     equal(w.get("/containers/json?all=1"), [])
 

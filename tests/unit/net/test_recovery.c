@@ -281,7 +281,7 @@ static int recover_both(void)
 static void untouched(void)
 {
 	auto_free char *before = NULL, *after = NULL;
-	int server, fd, resolver;
+	int server, fd = -EBADF, resolver;
 	pid_t watcher;
 
 	life(run_two);
