@@ -493,10 +493,11 @@ static bool not_found(const char *text, char *out, size_t room)
 	return true;
 }
 
-/* Newer crun's words for a file without the x bit, and crun 1.8's for a directory. */
+/* A file without the x bit, or a directory: crun 1.21's words, and 1.8's for a directory. */
 static bool not_executable(const char *text)
 {
 	return strstr(text, "exists but it is not executable") ||
+	       strstr(text, "is not a regular file") ||
 	       strstr(text, "open executable: Operation not permitted");
 }
 
