@@ -2,6 +2,8 @@
 /* test_server.c - requests and answers: plain, waiting, limits, bad ones */
 
 #include <errno.h>
+#include <microhttpd.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -228,6 +230,12 @@ static const struct {
 	 "HTTP/1.1 200"},
 };
 
+/* libmicrohttpd 1.0 closes on rubbish without a word, and takes no chunk extensions. */
+static bool newer_mhd(void)
+{
+	return MHD_get_version()[0] != '0';
+}
+
 static void bad_requests(struct serve *s)
 {
 	auto_buf struct buf b = BUF_INIT(2u << 20);
@@ -235,7 +243,7 @@ static void bad_requests(struct serve *s)
 	for (size_t i = 0; i < sizeof(malformed) / sizeof(malformed[0]); i++) {
 		const char *a = raw_ask(s, malformed[i].request, true);
 
-		if (malformed[i].status)
+		if (malformed[i].status && !(i == 1 && newer_mhd()))
 			ok(has(a, malformed[i].status), "%s: %s", malformed[i].what,
 			   malformed[i].status);
 		else
@@ -263,18 +271,20 @@ static void bad_requests(struct serve *s)
 /* Random cuts of a request: each prefix, then the client is gone. */
 static void prefixes(struct serve *s)
 {
-	static const char text[] = "POST /upload?q=1 HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: "
-				   "chunked\r\n\r\n5\r\nabcde\r\n3;x=y\r\nfgh\r\n0\r\nT: u\r\n\r\n";
+#define BEGIN "POST /upload?q=1 HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+	const char *text = newer_mhd() ? BEGIN "5\r\nabcde\r\n3\r\nfgh\r\n0\r\nT: u\r\n\r\n"
+				       : BEGIN "5\r\nabcde\r\n3;x=y\r\nfgh\r\n0\r\nT: u\r\n\r\n";
+	size_t len = strlen(text);
 	char answer[1024];
 	int fd;
 
-	for (size_t n = 0; n < sizeof(text) - 1; n++) {
+	for (size_t n = 0; n < len; n++) {
 		fd = raw_unix(s);
 		(void)raw_send(fd, text, n);
 		(void)close(fd);
 	}
 	fd = raw_unix(s);
-	for (size_t n = 0; n < sizeof(text) - 1; n++)
+	for (size_t n = 0; n < len; n++)
 		(void)raw_send(fd, text + n, 1);
 	ok(raw_until(fd, "8 ", answer, sizeof(answer)) && has(answer, "200 OK"),
 	   "a request byte by byte; all its prefixes before");
