@@ -13,7 +13,8 @@
 
 struct exec {
 	struct list node;
-	struct container *c;
+	struct engine *en;
+	struct container *c; /* NULL once it is dropped */
 	char id[ID_LEN + 1];
 	char **args, **env;
 	char *user, *cwd, *detach_keys;
@@ -145,6 +146,7 @@ int engine_exec_create(struct container *c, json_t *body, struct exec **ret, str
 		return r;
 	rand_id(x->id);
 	x->c = c;
+	x->en = c->en;
 	if (map_put(c->en->execs, x->id, x) < 0)
 		return err_nomem(e);
 	trim(c);
@@ -189,6 +191,10 @@ static void exec_started(int pid_or_err, struct rt_attach *rt, const struct err 
 		return;
 	}
 	x->pid = pid_or_err;
+	if (a && x->en->closing) { /* the clients' side is closed already: nobody is there */
+		rt_attach_close(rt);
+		attachment_discard(TAKE_PTR(a));
+	}
 	if (a)
 		attachment_ready(a, rt); /* before the callback, which may close it */
 	x->cb(0, a, NULL, x->data);
