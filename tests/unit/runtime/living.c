@@ -4,6 +4,7 @@
 #include "living.h"
 
 #include <fcntl.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/wait.h>
 
@@ -80,6 +81,8 @@ const char *living_open(void)
 		there = there || fs_exists(conmon[i]);
 	if (why || !there)
 		return why ? why : "conmon is not installed";
+	/* as in atolld: a conmon may be gone before it is told to go on */
+	(void)sigaction(SIGPIPE, &(struct sigaction){.sa_handler = SIG_IGN}, NULL);
 	life_fd = open(LIVING_LOCK, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 	own_init();
 	if (loop_new(&loop) < 0)
