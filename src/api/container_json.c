@@ -134,16 +134,11 @@ static void ports_json(struct jsonw *w, const struct container *k, struct sandbo
 	}
 	json_object_foreach(sb ? exposed : NULL, name, unused)
 	{
-		uint16_t port, end;
+		uint16_t port;
 		uint8_t proto;
-		bool published = false;
 
 		(void)unused;
-		if (port_parse(name, &proto, &port, &end, NULL) < 0)
-			continue;
-		for (size_t i = 0; i < n; i++)
-			published = published || (v[i].port == port && v[i].proto == proto);
-		if (!published)
+		if (exposed_only(sb, name, &port, &proto))
 			jsonw_null(w, name);
 	}
 	jsonw_end_object(w);

@@ -28,6 +28,20 @@ static void port_json(struct jsonw *w, const char *ip, uint16_t port, uint16_t h
 	jsonw_end_object(w);
 }
 
+bool exposed_only(struct sandbox *sb, const char *key, uint16_t *ret_port, uint8_t *ret_proto)
+{
+	const struct net_port *v;
+	size_t n = sandbox_ports(sb, &v);
+	uint16_t end;
+
+	if (port_parse(key, ret_proto, ret_port, &end, NULL) < 0)
+		return false;
+	for (size_t i = 0; i < n; i++)
+		if (v[i].port == *ret_port && v[i].proto == *ret_proto)
+			return false;
+	return true;
+}
+
 static void ports_json(struct jsonw *w, const struct container *k, struct sandbox *sb)
 {
 	json_t *exposed = json_get(container_config(k), "ExposedPorts"), *unused;
@@ -41,16 +55,11 @@ static void ports_json(struct jsonw *w, const struct container *k, struct sandbo
 		port_json(w, ip4_str(v[i].host_ip, ip), v[i].port, v[i].host_port, v[i].proto);
 	json_object_foreach(sb ? exposed : NULL, name, unused)
 	{
-		uint16_t port, end;
+		uint16_t port;
 		uint8_t proto;
-		bool published = false;
 
 		(void)unused;
-		if (port_parse(name, &proto, &port, &end, NULL) < 0)
-			continue;
-		for (size_t i = 0; i < n; i++)
-			published = published || (v[i].port == port && v[i].proto == proto);
-		if (!published)
+		if (exposed_only(sb, name, &port, &proto))
 			port_json(w, NULL, port, 0, proto);
 	}
 	jsonw_end_array(w);

@@ -72,6 +72,8 @@ int api_filters(const struct api_call *c, const char *const *allowed, struct fil
 /* an "EndpointSettings" of a network inspect or container inspect (network_json.c) */
 void endpoint_settings_json(struct jsonw *w, const char *key, struct endpoint *ep,
 			    const struct api_call *c);
+/* a key of ExposedPorts for which nothing is published; its port and protocol (container_list.c) */
+bool exposed_only(struct sandbox *sb, const char *key, uint16_t *ret_port, uint8_t *ret_proto);
 /* one object of GET /containers/json (container_list.c), without sizes */
 void container_summary_json(struct jsonw *w, struct container *k, const struct api_call *c);
 /* one object of GET /volumes (volumes.c); @usage: with its UsageData */

@@ -16,7 +16,6 @@ struct runtime {
 	char *exec_root;
 	char *cgroup_parent; /* "/atoll" */
 	bool is_crun;
-	bool private_mntns;
 	struct loop *loop;
 	char *program, *conmon; /* paths */
 	char *name, *version, *conmon_version;
