@@ -90,7 +90,7 @@ static void bindings_of(struct jsonw *w, const char *key, const struct net_port 
 			uint16_t port, uint8_t proto)
 {
 	bool open = false;
-	char ip[IP4_STR];
+	char ip[IP_STR];
 
 	for (size_t i = 0; i < n; i++) {
 		if (v[i].port != port || v[i].proto != proto)
@@ -99,7 +99,7 @@ static void bindings_of(struct jsonw *w, const char *key, const struct net_port 
 			jsonw_array(w, key);
 		open = true;
 		jsonw_object(w, NULL);
-		jsonw_str(w, "HostIp", ip4_str(v[i].host_ip, ip));
+		jsonw_str(w, "HostIp", ip_str(v[i].host_ip, ip));
 		jsonw_strf(w, "HostPort", "%u", v[i].host_port);
 		jsonw_end_object(w);
 	}
@@ -148,17 +148,12 @@ static void ports_json(struct jsonw *w, const struct container *k, struct sandbo
 
 static void top_level(struct jsonw *w, struct endpoint *ep)
 {
-	char ip[IP4_STR], mac[MAC_STR];
-	uint32_t addr = ep ? endpoint_ip(ep) : 0, gateway = ep ? endpoint_gateway(ep) : 0;
+	bool up = ep && endpoint_attached(ep);
+	char mac[MAC_STR];
 
-	jsonw_str(w, "EndpointID", addr ? endpoint_id(ep) : "");
-	jsonw_str(w, "Gateway", addr && gateway ? ip4_str(gateway, ip) : "");
-	jsonw_str(w, "GlobalIPv6Address", "");
-	jsonw_i64(w, "GlobalIPv6PrefixLen", 0);
-	jsonw_str(w, "IPAddress", addr ? ip4_str(addr, ip) : "");
-	jsonw_i64(w, "IPPrefixLen", addr ? endpoint_prefix_len(ep) : 0);
-	jsonw_str(w, "IPv6Gateway", "");
-	jsonw_str(w, "MacAddress", addr ? mac_str(endpoint_mac(ep), mac) : "");
+	jsonw_str(w, "EndpointID", up ? endpoint_id(ep) : "");
+	jsonw_str(w, "MacAddress", up ? mac_str(endpoint_mac(ep), mac) : "");
+	addresses_json(w, ep);
 }
 
 static void network_settings(struct jsonw *w, struct container *k, const struct api_call *c)

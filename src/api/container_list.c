@@ -48,11 +48,11 @@ static void ports_json(struct jsonw *w, const struct container *k, struct sandbo
 	const struct net_port *v = NULL;
 	size_t n = sb ? sandbox_ports(sb, &v) : 0;
 	const char *name;
-	char ip[IP4_STR];
+	char ip[IP_STR];
 
 	jsonw_array(w, "Ports");
 	for (size_t i = 0; i < n; i++)
-		port_json(w, ip4_str(v[i].host_ip, ip), v[i].port, v[i].host_port, v[i].proto);
+		port_json(w, ip_str(v[i].host_ip, ip), v[i].port, v[i].host_port, v[i].proto);
 	json_object_foreach(sb ? exposed : NULL, name, unused)
 	{
 		uint16_t port;

@@ -70,6 +70,7 @@ int api_query_i64(const struct api_call *c, const char *key, int64_t absent, int
 int api_filters(const struct api_call *c, const char *const *allowed, struct filters **ret,
 		struct err *e) MUST_CHECK;
 /* an "EndpointSettings" of a network inspect or container inspect (network_json.c) */
+void addresses_json(struct jsonw *w, struct endpoint *ep); /* NULL: none */
 void endpoint_settings_json(struct jsonw *w, const char *key, struct endpoint *ep,
 			    const struct api_call *c);
 /* a key of ExposedPorts for which nothing is published; its port and protocol (container_list.c) */

@@ -43,35 +43,43 @@ static void ipam_json(struct jsonw *w, const struct network_spec *s)
 	jsonw_end_object(w);
 }
 
-static void address(struct jsonw *w, const char *key, uint32_t ip)
+static void address(struct jsonw *w, const char *key, struct ip ip)
 {
-	char text[IP4_STR];
+	char text[IP_STR];
 
-	jsonw_str(w, key, ip ? ip4_str(ip, text) : "");
+	jsonw_str(w, key, ip_str(ip, text));
+}
+
+static bool has_address(const struct endpoint *ep)
+{
+	return ip_set(endpoint_addr(ep, V4).ip) || ip_set(endpoint_addr(ep, V6).ip);
 }
 
 static void mac_address(struct jsonw *w, struct endpoint *ep)
 {
 	char text[MAC_STR];
 
-	jsonw_str(w, "MacAddress", endpoint_ip(ep) ? mac_str(endpoint_mac(ep), text) : "");
+	jsonw_str(w, "MacAddress", has_address(ep) ? mac_str(endpoint_mac(ep), text) : "");
+}
+
+static void prefix(struct jsonw *w, const char *key, struct cidr c)
+{
+	char text[CIDR_STR];
+
+	jsonw_str(w, key, ip_set(c.ip) ? cidr_str(c, text) : "");
 }
 
 static void members_json(struct jsonw *w, struct network *nw)
 {
-	char text[CIDR4_STR];
-
 	for (struct endpoint *ep = NULL; (ep = network_endpoint_next(nw, ep));) {
-		struct cidr4 at = {.addr = endpoint_ip(ep), .len = endpoint_prefix_len(ep)};
-
 		if (!endpoint_attached(ep))
 			continue;
 		jsonw_object(w, endpoint_container_id(ep));
 		jsonw_str(w, "Name", endpoint_container_name(ep));
 		jsonw_str(w, "EndpointID", endpoint_id(ep));
 		mac_address(w, ep);
-		jsonw_str(w, "IPv4Address", at.addr ? cidr4_str(at, text) : "");
-		jsonw_str(w, "IPv6Address", "");
+		prefix(w, "IPv4Address", endpoint_addr(ep, V4));
+		prefix(w, "IPv6Address", endpoint_addr(ep, V6));
 		jsonw_end_object(w);
 	}
 }
@@ -88,14 +96,16 @@ void network_json(struct jsonw *w, struct network *nw, const struct api_call *c,
 	jsonw_str(w, "Scope", "local");
 	jsonw_str(w, "Driver", network_driver(nw));
 	if (c->version >= 148)
-		jsonw_bool(w, "EnableIPv4", true);
-	jsonw_bool(w, "EnableIPv6", s->enable_ipv6);
+		jsonw_bool(w, "EnableIPv4", network_has(nw, V4));
+	jsonw_bool(w, "EnableIPv6", network_has(nw, V6));
 	ipam_json(w, s);
 	jsonw_bool(w, "Internal", network_internal(nw));
 	jsonw_bool(w, "Attachable", s->attachable);
 	jsonw_bool(w, "Ingress", false);
-	jsonw_raw(w, "ConfigFrom", "{\"Network\":\"\"}");
-	jsonw_bool(w, "ConfigOnly", false);
+	jsonw_object(w, "ConfigFrom");
+	jsonw_str(w, "Network", s->config_from ? s->config_from : "");
+	jsonw_end_object(w);
+	jsonw_bool(w, "ConfigOnly", s->config_only);
 	jsonw_object(w, "Containers");
 	if (containers)
 		members_json(w, nw);
@@ -128,14 +138,22 @@ static char **aliases_of(struct endpoint *ep, const struct api_call *c)
 	return v;
 }
 
-static void ipam_config(struct jsonw *w, uint32_t static_ip)
+static void ipam_config(struct jsonw *w, struct endpoint *ep)
 {
-	if (!static_ip) {
+	struct ip v4 = endpoint_static_ip(ep, V4), v6 = endpoint_static_ip(ep, V6);
+	char *const *link_local = endpoint_link_local(ep);
+
+	if (!ip_set(v4) && !ip_set(v6) && !link_local) {
 		jsonw_null(w, "IPAMConfig");
 		return;
 	}
 	jsonw_object(w, "IPAMConfig");
-	address(w, "IPv4Address", static_ip);
+	if (ip_set(v4))
+		address(w, "IPv4Address", v4);
+	if (ip_set(v6))
+		address(w, "IPv6Address", v6);
+	if (link_local)
+		jsonw_strv(w, "LinkLocalIPs", link_local);
 	jsonw_end_object(w);
 }
 
@@ -147,6 +165,36 @@ static void list_or_null(struct jsonw *w, const char *key, char *const *v)
 		jsonw_null(w, key);
 }
 
+/* As asked; the engine keeps them with what the container wants. */
+static void links_json(struct jsonw *w, struct endpoint *ep, const struct api_call *c)
+{
+	struct container *k;
+	const json_t *links = NULL;
+
+	if (engine_find(c->en, endpoint_container_id(ep), &k, NULL) >= 0)
+		links = container_endpoint_links(k, endpoint_network(ep));
+	jsonw_json(w, "Links", links); /* NULL: null */
+}
+
+void addresses_json(struct jsonw *w, struct endpoint *ep)
+{
+	struct cidr v4 = {0}, v6 = {0};
+	struct ip gw4 = {0}, gw6 = {0};
+
+	if (ep) {
+		v4 = endpoint_addr(ep, V4);
+		v6 = endpoint_addr(ep, V6);
+		gw4 = endpoint_gateway(ep, V4);
+		gw6 = endpoint_gateway(ep, V6);
+	}
+	address(w, "Gateway", gw4);
+	address(w, "IPAddress", v4.ip);
+	jsonw_i64(w, "IPPrefixLen", ip_set(v4.ip) ? v4.len : 0);
+	address(w, "IPv6Gateway", gw6);
+	address(w, "GlobalIPv6Address", v6.ip);
+	jsonw_i64(w, "GlobalIPv6PrefixLen", ip_set(v6.ip) ? v6.len : 0);
+}
+
 void endpoint_settings_json(struct jsonw *w, const char *key, struct endpoint *ep,
 			    const struct api_call *c)
 {
@@ -154,21 +202,16 @@ void endpoint_settings_json(struct jsonw *w, const char *key, struct endpoint *e
 	bool up = endpoint_attached(ep);
 
 	jsonw_object(w, key);
-	ipam_config(w, endpoint_static_ip(ep));
-	jsonw_null(w, "Links");
+	ipam_config(w, ep);
+	links_json(w, ep, c);
 	list_or_null(w, "Aliases", aliases);
 	mac_address(w, ep);
 	jsonw_json(w, "DriverOpts", endpoint_driver_opts(ep));
 	if (c->version >= 148)
-		jsonw_i64(w, "GwPriority", 0);
+		jsonw_i64(w, "GwPriority", endpoint_gw_priority(ep));
 	jsonw_str(w, "NetworkID", network_id(endpoint_network(ep)));
 	jsonw_str(w, "EndpointID", up ? endpoint_id(ep) : "");
-	address(w, "Gateway", up ? endpoint_gateway(ep) : 0);
-	address(w, "IPAddress", up ? endpoint_ip(ep) : 0);
-	jsonw_i64(w, "IPPrefixLen", up && endpoint_ip(ep) ? endpoint_prefix_len(ep) : 0);
-	jsonw_str(w, "IPv6Gateway", "");
-	jsonw_str(w, "GlobalIPv6Address", "");
-	jsonw_i64(w, "GlobalIPv6PrefixLen", 0);
+	addresses_json(w, ep);
 	if (c->version >= 144)
 		list_or_null(w, "DNSNames", endpoint_dns_names(ep));
 	jsonw_end_object(w);

@@ -95,45 +95,47 @@ static int parse_ipam(const json_t *body, struct network_spec *s, struct err *e)
 	return 0;
 }
 
-/* Of swarm and of networks that are only a configuration: known, and refused. */
-static int refuse_others(const json_t *body, struct err *e)
+/* Of swarm: known, and refused. */
+static int refuse_swarm(const json_t *body, struct err *e)
 {
-	bool check_duplicate, ingress, config_only;
+	bool check_duplicate, ingress;
 	const char *scope;
-	json_t *from;
 	int r;
 
 	if ((r = json_get_bool(body, OWNER, "CheckDuplicate", &check_duplicate, e)) < 0 ||
 	    (r = json_get_bool(body, OWNER, "Ingress", &ingress, e)) < 0 ||
-	    (r = json_get_bool(body, OWNER, "ConfigOnly", &config_only, e)) < 0 ||
-	    (r = json_get_str(body, OWNER, "Scope", &scope, e)) < 0 ||
-	    (r = json_get_obj(body, OWNER, "ConfigFrom", &from, e)) < 0)
+	    (r = json_get_str(body, OWNER, "Scope", &scope, e)) < 0)
 		return r;
 	if (ingress || (!str_empty(scope) && !streq(scope, "local")))
 		return err_set(e, ERR_UNAVAILABLE, EAGAIN,
 			       "This node is not a swarm manager. Use \"docker swarm init\" or "
 			       "\"docker swarm join\" to connect this node to swarm and try "
 			       "again.");
-	r = json_get_str(from, "ConfigReference", "Network", &scope, e);
-	if (r >= 0 && (config_only || !str_empty(scope)))
-		return err_set(e, ERR_UNSUPPORTED, ENOTSUP,
-			       "configuration-only networks are not implemented by this engine");
-	return r;
+	return 0;
+}
+
+static int parse_config(const json_t *body, struct network_spec *s, struct err *e)
+{
+	json_t *from;
+	int r = json_get_bool(body, OWNER, "ConfigOnly", &s->config_only, e);
+
+	if (r >= 0)
+		r = json_get_obj(body, OWNER, "ConfigFrom", &from, e);
+	if (r < 0 || !from)
+		return r;
+	return take_str(from, "ConfigReference", "Network", &s->config_from, e);
 }
 
 static int parse_families(const json_t *body, struct network_spec *s, struct err *e)
 {
-	bool ipv4;
-	int r = json_get_bool(body, OWNER, "EnableIPv6", &s->enable_ipv6, e);
+	static const char *const keys[N_FAMILIES] = {"EnableIPv4", "EnableIPv6"};
+	bool on[N_FAMILIES] = {true, false};
 
-	if (r < 0 || (r = json_get_bool(body, OWNER, "EnableIPv4", &ipv4, e)) < 0)
-		return r;
-	s->ipv6_given = json_get(body, "EnableIPv6") != NULL;
-	if (json_get(body, "EnableIPv4") && !ipv4) {
-		if (!s->enable_ipv6)
-			return err_invalid(e, "IPv4 or IPv6 must be enabled");
-		return err_set(e, ERR_UNSUPPORTED, ENOTSUP,
-			       "networks without IPv4 are not implemented by this engine");
+	for (int fam = 0; fam < N_FAMILIES; fam++) {
+		s->given[fam] = json_get(body, keys[fam]) != NULL;
+		if (s->given[fam] && json_get_bool(body, OWNER, keys[fam], &on[fam], e) < 0)
+			return -EINVAL;
+		s->off[fam] = !on[fam];
 	}
 	return 0;
 }
@@ -150,7 +152,7 @@ static int parse_create(const json_t *body, struct network_spec *s, struct err *
 	    (r = take_map(body, OWNER, "Options", &s->options, e)) < 0 ||
 	    (r = take_map(body, OWNER, "Labels", &s->labels, e)) < 0 ||
 	    (r = parse_families(body, s, e)) < 0 || (r = parse_ipam(body, s, e)) < 0 ||
-	    (r = refuse_others(body, e)) < 0)
+	    (r = parse_config(body, s, e)) < 0 || (r = refuse_swarm(body, e)) < 0)
 		return r;
 	return str_set(&s->name, name ? name : "") < 0 ? err_nomem(e) : 0;
 }

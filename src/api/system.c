@@ -238,14 +238,14 @@ static void info_registries(struct jsonw *w, const struct daemon_config *config)
 
 static void info_pools(struct jsonw *w, const struct daemon_config *config)
 {
-	char text[CIDR4_STR];
+	char text[CIDR_STR];
 
 	if (!config->n_pools)
 		return;
 	jsonw_array(w, "DefaultAddressPools");
 	for (size_t i = 0; i < config->n_pools; i++) {
 		jsonw_object(w, NULL);
-		jsonw_str(w, "Base", cidr4_str(config->pools[i].base, text));
+		jsonw_str(w, "Base", cidr_str(config->pools[i].base, text));
 		jsonw_i64(w, "Size", config->pools[i].size);
 		jsonw_end_object(w);
 	}

@@ -85,6 +85,7 @@ int port_parse(const char *s, uint8_t *ret_proto, uint16_t *ret_port, uint16_t *
 	return 0;
 }
 
+/* "[ip:][host:]port"; the address loses its brackets */
 static int split(char *text, char **ret_ip, char **ret_host, char **ret_port, struct err *e)
 {
 	char *colon = strrchr(text, ':');
@@ -102,11 +103,16 @@ static int split(char *text, char **ret_ip, char **ret_host, char **ret_port, st
 	*colon = '\0';
 	*ret_host = colon + 1;
 	*ret_ip = text;
-	if (strchr(text, ':') || *text == '[')
-		return err_set(e, ERR_UNSUPPORTED, ENOTSUP,
-			       "publishing on the IPv6 address %s is not supported yet: name an "
-			       "IPv4 address",
-			       text);
+	if (*text == '[' && colon > text + 1 && colon[-1] == ']') {
+		colon[-1] = '\0';
+		*ret_ip = text + 1;
+		return strchr(text + 1, ':') ? 0
+					     : err_invalid(e, "invalid IP address: %s", text + 1);
+	}
+	if (strchr(text, ':'))
+		return err_invalid(e,
+				   "invalid IP address %s: address %s:: too many colons in address",
+				   text, text);
 	return 0;
 }
 
@@ -128,9 +134,8 @@ int publish_parse(const char *s, struct net_publish *ret, struct err *e)
 		return r;
 	if (!*port)
 		return err_invalid(e, "no port specified: %s<empty>", s);
-	if (ip && *ip && ip4_parse(ip, &p.host_ip) < 0)
+	if (ip && *ip && ip_parse(ip, &p.host_ip) < 0)
 		return err_invalid(e, "invalid IP address: %s", ip);
-	p.host_ip_given = ip && *ip;
 	if (range_parse(port, false, &p.port, &p.port_end) < 0)
 		return err_invalid(e, "invalid containerPort: %s", port);
 	if (host && *host && range_parse(host, true, &p.host_port, &p.host_port_end) < 0)
@@ -142,4 +147,15 @@ int publish_parse(const char *s, struct net_publish *ret, struct err *e)
 			host);
 	*ret = p;
 	return 0;
+}
+
+const char *publish_str(const struct net_publish *p, char out[PUBLISH_STR])
+{
+	bool v6 = p->host_ip.family == 6;
+	char ip[IP_STR];
+
+	(void)snprintf(out, PUBLISH_STR, "%s%s%s:%u-%u:%u-%u/%s", v6 ? "[" : "",
+		       ip_str(p->host_ip, ip), v6 ? "]" : "", p->host_port, p->host_port_end,
+		       p->port, p->port_end, proto_name(p->proto));
+	return out;
 }

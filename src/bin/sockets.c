@@ -114,22 +114,23 @@ static int parse_tcp(const char *text, struct sockaddr_in *a, struct err *e)
 {
 	const char *host = *text ? text : DEFAULT_TCP, *colon = strrchr(host, ':');
 	auto_free char *ip = strndup(host, colon ? (size_t)(colon - host) : strlen(host));
-	uint32_t addr = 0x7f000001;
+	struct ip addr = ip_v4(0x7f000001);
 	uint16_t port = 2375;
 
 	if (!ip)
 		return err_nomem(e);
 	if ((colon && (parse_u16(colon + 1, &port) < 0 || !port)) ||
-	    (*ip && !streq(ip, "localhost") && ip4_parse(ip, &addr) < 0))
+	    (*ip && !streq(ip, "localhost") && (ip_parse(ip, &addr) < 0 || addr.family != 4)))
 		return err_invalid(e,
 				   "invalid bind address (tcp://%s): it takes an IPv4 address and "
 				   "a port",
 				   text);
 	if (!*ip) /* ":2375" means every address, as in Docker */
-		addr = 0;
-	*a = (struct sockaddr_in){
-		.sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(addr)};
-	if (addr >> 24 != 127)
+		addr = ip_any(V4);
+	*a = (struct sockaddr_in){.sin_family = AF_INET,
+				  .sin_port = htons(port),
+				  .sin_addr.s_addr = htonl((uint32_t)addr.lo)};
+	if (!ip_is_loopback(addr))
 		return err_forbidden(
 			e,
 			"the API on tcp://%s would be root on this host for everybody who reaches "

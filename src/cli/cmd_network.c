@@ -15,6 +15,8 @@ static const struct opt create_options[] = {
 	OPT_SWITCH(0, "attachable", "Enable manual container attachment"),
 	OPT_LIST_CHECK(0, "aux-address", "map", check_pair,
 		       "Address that the network's IPAM leaves alone (name=address)"),
+	OPT_VALUE(0, "config-from", "string", "Take the configuration of that network"),
+	OPT_SWITCH(0, "config-only", "Make a configuration only network"),
 	OPT_PRESET('d', "driver", "string", "bridge", "Driver to manage the network"),
 	OPT_LIST(0, "gateway", "strings", "IPv4 or IPv6 gateway for the subnet"),
 	OPT_SWITCH(0, "internal", "Restrict external access to the network"),
@@ -29,20 +31,17 @@ static const struct opt create_options[] = {
 	OPT_LIST(0, "subnet", "strings", "Subnet in CIDR format"),
 };
 
-/* @text (an address, or a range) lies in @subnet. IPv6 is left to the engine: only one subnet each
- * is told apart. */
+/* @text (an address, or a range) lies in @subnet. */
 static bool within(const char *subnet, const char *text)
 {
-	struct cidr4 s, range;
-	uint32_t addr;
+	struct cidr s, range;
+	struct ip addr;
 
-	if (strchr(subnet, ':') || strchr(text, ':'))
-		return strchr(subnet, ':') && strchr(text, ':');
-	if (cidr4_parse(subnet, &s) < 0)
+	if (cidr_parse(subnet, &s) < 0)
 		return false;
-	if (cidr4_parse(text, &range) == 0)
-		return cidr4_has(s, cidr4_first(range)) && cidr4_has(s, cidr4_last(range));
-	return ip4_parse(text, &addr) == 0 && cidr4_has(s, addr);
+	if (cidr_parse(text, &range) == 0)
+		return cidr_has(s, cidr_first(range)) && cidr_has(s, cidr_last(range));
+	return ip_parse(text, &addr) == 0 && cidr_has(s, addr);
 }
 
 /* Each of @texts must have a subnet. */
@@ -138,6 +137,12 @@ static int create(struct cli *cli, const struct args *a, struct err *e)
 	jsonw_bool(&w, "CheckDuplicate", true);
 	jsonw_bool(&w, "Internal", arg_bool(a, "internal"));
 	jsonw_bool(&w, "Attachable", arg_bool(a, "attachable"));
+	jsonw_bool(&w, "ConfigOnly", arg_bool(a, "config-only"));
+	if (arg_given(a, "config-from")) {
+		jsonw_object(&w, "ConfigFrom");
+		jsonw_str(&w, "Network", arg_str(a, "config-from"));
+		jsonw_end_object(&w);
+	}
 	if (arg_given(a, "scope"))
 		jsonw_str(&w, "Scope", arg_str(a, "scope"));
 	if (arg_given(a, "ipv4"))

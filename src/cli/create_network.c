@@ -267,10 +267,9 @@ static int collect_bindings(void *d, const struct net_publish *p)
 	json_t *all = d;
 	unsigned spare = (unsigned)(p->host_port_end - p->host_port);
 	bool one = p->port == p->port_end;
-	char ip[IP4_STR] = "";
+	char ip[IP_STR];
 
-	if (p->host_ip_given)
-		(void)ip4_str(p->host_ip, ip);
+	(void)ip_str(p->host_ip, ip);
 	for (unsigned port = p->port; port <= p->port_end; port++) {
 		auto_free char *key = need(str_printf("%u/%s", port, proto_name(p->proto)));
 		auto_free char *host = NULL;

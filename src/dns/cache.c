@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* cache.c - a map of answers and a list in the order of their last use */
+/*
+ * cache.c - a map of answers, and two lists in the order of their last use: asked for once, and
+ * again. What came once goes first, so that a flood of names nobody asks for twice leaves alone
+ * what others live on.
+ */
 
 #include "dns/cache.h"
 
@@ -11,8 +15,11 @@
 #include "base/map.h"
 #include "base/str.h"
 
+#define AGAIN_MAX (CACHE_ENTRIES / 4 * 3)
+
 struct entry {
-	struct list node; /* cache->used: the longest unused first */
+	struct list node; /* cache->once or ->again: the longest unused first */
+	bool again;
 	char *key;
 	int64_t born_ns, dies_ns;
 	size_t len;
@@ -21,7 +28,8 @@ struct entry {
 
 struct cache {
 	struct map *entries;
-	struct list used;
+	struct list once, again;
+	size_t n_again;
 	size_t bytes;
 };
 
@@ -41,10 +49,36 @@ static size_t weight(const struct entry *en)
 static void drop(struct cache *c, struct entry *en)
 {
 	c->bytes -= weight(en);
+	c->n_again -= en->again;
 	list_remove(&en->node);
 	(void)map_del(c->entries, en->key);
 	free(en->key);
 	free(en);
+}
+
+static bool drop_oldest(struct cache *c)
+{
+	struct list *from = list_empty(&c->once) ? &c->again : &c->once;
+
+	if (list_empty(from))
+		return false;
+	drop(c, list_entry(from->next, struct entry, node));
+	return true;
+}
+
+static void used(struct cache *c, struct entry *en)
+{
+	list_remove(&en->node);
+	list_append(&c->again, &en->node);
+	c->n_again += !en->again;
+	en->again = true;
+	if (c->n_again <= AGAIN_MAX)
+		return;
+	en = list_entry(c->again.next, struct entry, node); /* back, as if it had just come */
+	list_remove(&en->node);
+	list_append(&c->once, &en->node);
+	en->again = false;
+	c->n_again--;
 }
 
 void cache_put(struct cache *c, const char *scope, const struct dns_query *q,
@@ -57,9 +91,8 @@ void cache_put(struct cache *c, const char *scope, const struct dns_query *q,
 		return;
 	if (old)
 		drop(c, old);
-	while (!list_empty(&c->used) &&
-	       (map_len(c->entries) >= CACHE_ENTRIES || c->bytes >= CACHE_BYTES))
-		drop(c, list_entry(c->used.next, struct entry, node));
+	while ((map_len(c->entries) >= CACHE_ENTRIES || c->bytes >= CACHE_BYTES) && drop_oldest(c))
+		;
 	en = malloc(sizeof(*en) + answer->len);
 	if (!en || map_put(c->entries, key, en) < 0) {
 		free(en);
@@ -70,7 +103,7 @@ void cache_put(struct cache *c, const char *scope, const struct dns_query *q,
 	en->dies_ns = now_ns + (int64_t)answer->ttl * NS_PER_S;
 	memcpy(en->msg, answer->msg, answer->len);
 	c->bytes += weight(en);
-	list_append(&c->used, &en->node);
+	list_append(&c->once, &en->node);
 }
 
 size_t cache_get(struct cache *c, const char *scope, const struct dns_query *q, int64_t now_ns,
@@ -85,8 +118,7 @@ size_t cache_get(struct cache *c, const char *scope, const struct dns_query *q, 
 		drop(c, en);
 		return 0;
 	}
-	list_remove(&en->node);
-	list_append(&c->used, &en->node);
+	used(c, en);
 	memcpy(out, en->msg, en->len);
 	response_age(out, en->len, (uint32_t)((now_ns - en->born_ns) / NS_PER_S));
 	return response_fit(out, en->len, q);
@@ -103,7 +135,8 @@ int cache_new(struct cache **ret)
 
 	if (!c)
 		return -ENOMEM;
-	list_init(&c->used);
+	list_init(&c->once);
+	list_init(&c->again);
 	if (map_new(&c->entries) < 0) {
 		free(c);
 		return -ENOMEM;
@@ -116,8 +149,8 @@ void cache_free(struct cache *c)
 {
 	if (!c)
 		return;
-	while (!list_empty(&c->used))
-		drop(c, list_entry(c->used.next, struct entry, node));
+	while (drop_oldest(c))
+		;
 	map_free(c->entries);
 	free(c);
 }

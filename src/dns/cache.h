@@ -2,7 +2,8 @@
 /*
  * cache.h - servers' answers, kept as long as their TTLs allow
  *
- * Pure: time is given. Bounded in entries and bytes, the least recently used go first. Answers of
+ * Pure: time is given. Bounded in entries and bytes; what was asked for once goes first, then the
+ * least recently used. Answers of
  * different @scope (who was asked, from where) are never mixed; a container that asks servers of
  * its own can spoil nobody else's. Keyed by name, type, class and the flags that change an answer.
  */

@@ -10,13 +10,13 @@
 
 #include <fcntl.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <time.h>
 
-#include "base/ip.h"
 #include "base/json.h"
 #include "base/jsonw.h"
 #include "base/log.h"
@@ -36,10 +36,17 @@ struct control {
 	struct source *listen_io;
 	int client;
 	struct source *client_io;
+	int waiting; /* an epoll of the client alone: the cheapest way to ask whether it spoke */
 	enum state state;
 	size_t at; /* place in the map that is being told */
 	unsigned generation;
-	struct map *holds; /* key -> descriptor + 1 */
+	struct map *holds; /* key -> struct hold */
+};
+
+struct hold {
+	int fd;
+	struct relay_to to;
+	struct relay *relay; /* NULL: only kept */
 };
 
 struct message {
@@ -70,9 +77,13 @@ static int op_sandbox(struct message *m, struct err *e)
 	if (r >= 0)
 		r = json_get_bool(m->json, "message", "external", &a.external, e);
 	if (r >= 0)
+		r = json_get_bool(m->json, "message", "ndots", &a.ndots, e);
+	if (r >= 0)
 		r = json_get_strv(m->json, "message", "servers", false, &servers, e);
 	if (r < 0)
 		return r;
+	if (port < 0 || port > 65535)
+		return err_invalid(e, "no port: %lld", (long long)port);
 	a.port = (uint16_t)port;
 	a.servers = servers;
 	m->n_fds = 0;
@@ -111,7 +122,6 @@ static int op_endpoint(struct message *m, struct err *e)
 {
 	struct zone_record rec = {.generation = m->c->generation};
 	auto_strv char **names = NULL;
-	const char *addr;
 	int r = text(m, "network", &rec.network_id, e);
 
 	if (r >= 0)
@@ -119,15 +129,12 @@ static int op_endpoint(struct message *m, struct err *e)
 	if (r >= 0)
 		r = text(m, "sandbox", &rec.sandbox, e);
 	if (r >= 0)
-		r = json_get_str(m->json, "message", "addr", &addr, e);
+		r = addrs_read(m->json, rec.addr, e);
 	if (r >= 0)
 		r = json_get_strv(m->json, "message", "names", false, &names, e);
 	if (r < 0)
 		return r;
 	rec.names = names;
-	rec.has_addr = addr;
-	if (addr && ip4_parse(addr, &rec.addr) < 0)
-		return err_invalid(e, "no address: %s", addr);
 	return zone_set(m->c->srv->zone, &rec) < 0 ? err_nomem(e) : 0;
 }
 
@@ -143,38 +150,63 @@ static int op_endpoint_del(struct message *m, struct err *e)
 	return r;
 }
 
-static void *fd_value(int fd)
+static void hold_free(struct hold *h)
 {
-	return (void *)(intptr_t)(fd + 1);
+	if (!h)
+		return;
+	(void)relay_free(h->relay);
+	(void)fd_close(h->fd);
+	free(h);
 }
 
-static int value_fd(const void *value)
+/* Makes the relay what h->to says. */
+static void hold_serve(struct control *c, struct hold *h, const struct relay_to *to,
+		       const char *key)
 {
-	return (int)(intptr_t)value - 1;
+	const int off = 0;
+	int r = 0;
+
+	if (h->relay && ip_set(to->target) && to->proto == h->to.proto)
+		relay_move(h->relay, to);
+	else if (h->relay) {
+		h->relay = relay_free(h->relay);
+		(void)setsockopt(h->fd, SOL_SOCKET, SO_REUSEADDR, &off, sizeof(off)); /* reserved */
+	}
+	h->to = *to;
+	if (!h->relay && ip_set(to->target))
+		r = relay_new(c->srv->relays, h->fd, to, &h->relay);
+	if (r < 0)
+		log_warn("cannot relay socket=%s: %s", key, strerror(-r));
 }
 
-static void drop_hold(struct control *c, const char *key)
-{
-	void *held = map_del(c->holds, key);
-
-	if (held)
-		(void)fd_close(value_fd(held));
-}
-
+/* With a descriptor: a socket to keep. Without: its target changes. */
 static int op_hold(struct message *m, struct err *e)
 {
 	const char *key;
+	struct relay_to to;
+	struct hold *h;
 	int r = text(m, "key", &key, e);
 
+	if (r >= 0)
+		r = relay_to_read(m->json, &to, e);
 	if (r < 0)
 		return r;
-	if (m->n_fds != 1)
-		return err_invalid(e, "hold %s without a descriptor", key);
-	drop_hold(m->c, key);
-	r = map_put(m->c->holds, key, fd_value(m->fds[0]));
-	if (r < 0)
+	if (!m->n_fds) {
+		h = map_get(m->c->holds, key);
+		if (!h)
+			return err_invalid(e, "hold %s without a descriptor", key);
+		hold_serve(m->c, h, &to, key);
+		return 0;
+	}
+	hold_free(map_del(m->c->holds, key));
+	h = calloc(1, sizeof(*h));
+	if (!h || map_put(m->c->holds, key, h) < 0) {
+		free(h);
 		return err_nomem(e);
-	m->n_fds = 0;
+	}
+	h->fd = m->fds[0];
+	m->fds[0] = m->fds[--m->n_fds]; /* more than one: the rest are closed */
+	hold_serve(m->c, h, &to, key);
 	return 0;
 }
 
@@ -184,7 +216,7 @@ static int op_release(struct message *m, struct err *e)
 	int r = text(m, "key", &key, e);
 
 	if (r >= 0)
-		drop_hold(m->c, key);
+		hold_free(map_del(m->c->holds, key));
 	return r;
 }
 
@@ -235,6 +267,7 @@ static int obey(struct message *m, struct err *e)
 static void drop_client(struct control *c)
 {
 	c->client_io = source_free(c->client_io);
+	/* it goes from c->waiting by itself, ours being the only descriptor */
 	c->client = fd_close(c->client);
 }
 
@@ -271,7 +304,9 @@ static bool read_one(struct control *c)
 
 void control_drain(struct control *c)
 {
-	while (c->client >= 0 && read_one(c))
+	struct epoll_event ev;
+
+	while (c->client >= 0 && epoll_wait(c->waiting, &ev, 1, 0) > 0 && read_one(c))
 		;
 }
 
@@ -307,13 +342,14 @@ static ssize_t say_sandbox(struct control *c, const struct sandbox *sb)
 	jsonw_str(&w, "id", sb->id);
 	jsonw_i64(&w, "port", sb->port);
 	jsonw_bool(&w, "external", sb->external);
+	jsonw_bool(&w, "ndots", sb->ndots);
 	if (sb->servers)
 		jsonw_strv(&w, "servers", sb->servers);
 	jsonw_end_object(&w);
 	return say(c, &out, fds, sb->n_pool + 2);
 }
 
-static ssize_t say_hold(struct control *c, const char *key, int fd)
+static ssize_t say_hold(struct control *c, const char *key, const struct hold *h)
 {
 	auto_buf struct buf out = BUF_INIT(DNS_MESSAGE_MAX);
 	struct jsonw w = JSONW_INIT(&out);
@@ -321,8 +357,9 @@ static ssize_t say_hold(struct control *c, const char *key, int fd)
 	jsonw_object(&w, NULL);
 	jsonw_str(&w, "op", "hold");
 	jsonw_str(&w, "key", key);
+	relay_to_write(&w, &h->to);
 	jsonw_end_object(&w);
-	return say(c, &out, &fd, 1);
+	return say(c, &out, &h->fd, 1);
 }
 
 static ssize_t say_end(struct control *c)
@@ -363,7 +400,7 @@ static ssize_t say_next(struct control *c)
 				c->state = TALK;
 			return n;
 		}
-		n = say_hold(c, key, value_fd(v));
+		n = say_hold(c, key, v);
 		break;
 	case TALK:
 	default:
@@ -396,6 +433,7 @@ static void on_client(UNUSED int fd, uint32_t events, void *data)
 static void on_connect(int fd, UNUSED uint32_t events, void *data)
 {
 	struct control *c = data;
+	struct epoll_event ev = {.events = EPOLLIN};
 	auto_close int client = accept4(fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 	struct ucred cred = {.uid = (uid_t)-1};
 	socklen_t len = sizeof(cred);
@@ -408,7 +446,8 @@ static void on_connect(int fd, UNUSED uint32_t events, void *data)
 		return;
 	}
 	drop_client(c);
-	if (loop_io(c->srv->loop, client, EPOLLIN | EPOLLOUT, on_client, c, &c->client_io) < 0)
+	if (epoll_ctl(c->waiting, EPOLL_CTL_ADD, client, &ev) < 0 ||
+	    loop_io(c->srv->loop, client, EPOLLIN | EPOLLOUT, on_client, c, &c->client_io) < 0)
 		return;
 	c->client = TAKE_FD(client);
 	c->state = HELLO;
@@ -472,7 +511,8 @@ int control_new(struct server *s, const struct control_socket *sock, struct err 
 	}
 	*c = (struct control){.srv = s, .sock = *sock, .client = -EBADF};
 	s->control = c;
-	r = map_new(&c->holds);
+	c->waiting = epoll_create1(EPOLL_CLOEXEC);
+	r = c->waiting < 0 ? -errno : map_new(&c->holds);
 	if (r >= 0)
 		r = loop_io(s->loop, sock->fd, EPOLLIN, on_connect, c, &c->listen_io);
 	return r < 0 ? err_sys(e, -r, "cannot listen") : 0; /* server_free() has the rest */
@@ -481,16 +521,17 @@ int control_new(struct server *s, const struct control_socket *sock, struct err 
 void control_free(struct control *c)
 {
 	size_t pos = 0;
-	void *held;
+	struct hold *h;
 
 	if (!c)
 		return;
-	while ((held = map_next(c->holds, &pos, NULL)))
-		(void)fd_close(value_fd(held));
+	while ((h = map_next(c->holds, &pos, NULL)))
+		hold_free(h);
 	map_free(c->holds);
 	(void)source_free(c->listen_io);
 	(void)fd_close(c->sock.fd);
 	(void)fd_close(c->sock.lock);
+	(void)fd_close(c->waiting);
 	drop_client(c); /* last: the client takes its end for ours */
 	free(c);
 }

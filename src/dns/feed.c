@@ -10,11 +10,11 @@
 #include "dns/feed.h"
 
 #include <linux/sockios.h>
+#include <netinet/in.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 
-#include "base/ip.h"
 #include "base/json.h"
 #include "base/jsonw.h"
 #include "base/log.h"
@@ -22,6 +22,9 @@
 #include "base/str.h"
 #include "dns/feed_link.h"
 #include "dns/protocol.h"
+
+#define POOL_TCP 2 /* of a family */
+#define POOL_UDP 4 /* more questions at once share them */
 
 /* ---- records ---- */
 
@@ -72,6 +75,7 @@ static struct feed_sandbox_rec *sandbox_put(struct feed *f, const struct feed_sa
 	}
 	rec->port = s->port;
 	rec->external = s->external;
+	rec->ndots = s->ndots;
 	rec->n_fds = n_fds;
 	memcpy(rec->fds, fds, n_fds * sizeof(int));
 	rec->id = strdup(s->id);
@@ -86,7 +90,8 @@ static struct feed_sandbox_rec *sandbox_put(struct feed *f, const struct feed_sa
 	return rec;
 }
 
-static struct feed_hold_rec *hold_put(struct feed *f, const char *key, int fd)
+static struct feed_hold_rec *hold_put(struct feed *f, const char *key, int fd,
+				      const struct relay_to *to)
 {
 	struct feed_hold_rec *rec = calloc(1, sizeof(*rec)), *old = map_get(f->holds, key);
 
@@ -95,6 +100,7 @@ static struct feed_hold_rec *hold_put(struct feed *f, const char *key, int fd)
 		return NULL;
 	}
 	rec->fd = fd;
+	rec->to = *to;
 	rec->key = strdup(key);
 	if (!rec->key || map_put(f->holds, key, rec) < 0) {
 		hold_free(rec);
@@ -130,6 +136,7 @@ static int say_sandbox(struct feed *f, const struct feed_sandbox_rec *s)
 	jsonw_str(&w, "id", s->id);
 	jsonw_i64(&w, "port", s->port);
 	jsonw_bool(&w, "external", s->external);
+	jsonw_bool(&w, "ndots", s->ndots);
 	if (s->servers)
 		jsonw_strv(&w, "servers", s->servers);
 	return finish(f, &w, s->fds, s->n_fds);
@@ -149,23 +156,24 @@ static int say_endpoint(struct feed *f, const struct feed_endpoint_rec *ep)
 {
 	auto_buf struct buf out = BUF_INIT(DNS_MESSAGE_MAX);
 	struct jsonw w = begin(&out, "endpoint");
-	char quad[IP4_STR];
 
 	jsonw_str(&w, "network", ep->network_id);
 	jsonw_str(&w, "name", ep->network_name);
 	jsonw_str(&w, "sandbox", ep->sandbox);
 	jsonw_strv(&w, "names", ep->names);
-	jsonw_str(&w, "addr", ip4_str(ep->addr, quad));
+	addrs_write(&w, ep->addr);
 	return finish(f, &w, NULL, 0);
 }
 
-static int say_hold(struct feed *f, const struct feed_hold_rec *h)
+/* @with_fd: false where the resolver has the socket, and @h->to alone is new */
+static int say_hold(struct feed *f, const struct feed_hold_rec *h, bool with_fd)
 {
 	auto_buf struct buf out = BUF_INIT(DNS_MESSAGE_MAX);
 	struct jsonw w = begin(&out, "hold");
 
 	jsonw_str(&w, "key", h->key);
-	return finish(f, &w, &h->fd, 1);
+	relay_to_write(&w, &h->to);
+	return finish(f, &w, &h->fd, with_fd);
 }
 
 /* Messages of one or two texts. */
@@ -192,8 +200,8 @@ void feed_say_all(struct feed *f)
 	for (size_t pos = 0; (s = map_next(f->sandboxes, &pos, NULL));)
 		(void)(s->reported ? say_external(f, s) : say_sandbox(f, s));
 	for (size_t pos = 0; (h = map_next(f->holds, &pos, NULL));)
-		if (!h->reported)
-			(void)say_hold(f, h);
+		if (!h->reported || h->moved)
+			(void)say_hold(f, h, !h->reported);
 	for (size_t pos = 0; (ep = map_next(f->endpoints, &pos, NULL));)
 		(void)say_endpoint(f, ep);
 	if (!f->swept)
@@ -217,7 +225,7 @@ void feed_forget_reports(struct feed *f)
 	for (size_t pos = 0; (s = map_next(f->sandboxes, &pos, NULL));)
 		s->reported = false;
 	for (size_t pos = 0; (h = map_next(f->holds, &pos, NULL));)
-		h->reported = false;
+		h->reported = h->moved = false;
 }
 
 static bool read_sandbox(const json_t *msg, struct feed_sandbox *ret, char ***ret_servers)
@@ -227,6 +235,7 @@ static bool read_sandbox(const json_t *msg, struct feed_sandbox *ret, char ***re
 	if (json_get_str(msg, "message", "id", &ret->id, NULL) < 0 || str_empty(ret->id) ||
 	    json_get_i64(msg, "message", "port", &port, NULL) < 0 || port < 0 || port > 65535 ||
 	    json_get_bool(msg, "message", "external", &ret->external, NULL) < 0 ||
+	    json_get_bool(msg, "message", "ndots", &ret->ndots, NULL) < 0 ||
 	    json_get_strv(msg, "message", "servers", false, ret_servers, NULL) < 0)
 		return false;
 	ret->port = (uint16_t)port;
@@ -261,18 +270,22 @@ void feed_told_hold(struct feed *f, const json_t *msg, const int *fds, size_t n_
 {
 	struct feed_hold_rec *rec = NULL;
 	const char *key = NULL;
-	bool good = n_fds == 1 && json_get_str(msg, "message", "key", &key, NULL) >= 0 && key;
+	struct relay_to to = {0};
+	bool good = n_fds == 1 && json_get_str(msg, "message", "key", &key, NULL) >= 0 && key &&
+		    relay_to_read(msg, &to, NULL) >= 0;
 
 	if (good)
 		rec = map_get(f->holds, key);
 	if (!good || rec) {
 		for (size_t i = 0; i < n_fds; i++)
 			(void)fd_close(fds[i]);
-		if (rec)
+		if (rec) {
 			rec->reported = true;
+			rec->moved = !relay_to_eq(&rec->to, &to);
+		}
 		return;
 	}
-	rec = hold_put(f, key, fds[0]);
+	rec = hold_put(f, key, fds[0], &to);
 	if (!rec)
 		return;
 	rec->reported = true;
@@ -281,6 +294,37 @@ void feed_told_hold(struct feed *f, const json_t *msg, const int *fds, size_t n_
 }
 
 /* ---- sandboxes ---- */
+
+static void open_some(int *fds, size_t *n, int family, int type, size_t count)
+{
+	while (count--) {
+		int fd = socket(family, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+		if (fd >= 0)
+			fds[(*n)++] = fd;
+	}
+}
+
+_Static_assert(FEED_POOL_MAX == 2 * (POOL_TCP + POOL_UDP) && FEED_POOL_MAX <= FD_PASS_MAX - 2,
+	       "they go in one message with two others");
+
+size_t feed_pool_open(char *const *servers, int fds[FEED_POOL_MAX])
+{
+	bool want[N_FAMILIES] = {false};
+	size_t n = 0;
+	struct ip ip;
+
+	for (char *const *s = servers; s && *s; s++)
+		if (ip_parse(*s, &ip) == 0)
+			want[ip_fam(ip)] = true;
+	for (int fam = 0; fam < N_FAMILIES; fam++) {
+		int family = fam == V6 ? AF_INET6 : AF_INET;
+
+		open_some(fds, &n, family, SOCK_STREAM, want[fam] ? POOL_TCP : 0);
+		open_some(fds, &n, family, SOCK_DGRAM, want[fam] ? POOL_UDP : 0);
+	}
+	return n;
+}
 
 int feed_sandbox_add(struct feed *f, const struct feed_sandbox *s, struct err *e)
 {
@@ -348,7 +392,7 @@ static struct feed_endpoint_rec *endpoint_new(const struct feed_endpoint *ep)
 	rec->network_name = strdup(ep->network_name);
 	rec->sandbox = strdup(ep->sandbox);
 	rec->names = strv_copy(ep->names);
-	rec->addr = ep->addr;
+	memcpy(rec->addr, ep->addr, sizeof(rec->addr));
 	if (!rec->id || !rec->network_id || !rec->network_name || !rec->sandbox ||
 	    (ep->names && ep->names[0] && !rec->names))
 		return NULL;
@@ -407,15 +451,35 @@ int feed_sweep(struct feed *f)
 
 /* ---- holds ---- */
 
-int feed_hold(struct feed *f, const char *key, int fd, struct err *e)
+/* The target of a socket that is held already. */
+static int hold_move(struct feed *f, const char *key, const struct relay_to *to, struct err *e)
 {
-	struct feed_hold_rec *h = hold_put(f, key, fd);
+	struct feed_hold_rec *rec = map_get(f->holds, key);
 
-	if (!h)
+	if (!rec)
+		return err_not_found(e, "no socket is held as %s", key);
+	rec->claimed = true;
+	if (relay_to_eq(&rec->to, to))
+		return 0;
+	rec->to = *to;
+	return say_hold(f, rec, false);
+}
+
+int feed_hold(struct feed *f, const struct feed_hold *h, struct err *e)
+{
+	struct relay_to to = {0};
+	struct feed_hold_rec *rec;
+
+	if (ip_set(h->target))
+		to = (struct relay_to){h->proto, h->target, h->port};
+	if (h->fd < 0)
+		return hold_move(f, h->key, &to, e);
+	rec = hold_put(f, h->key, h->fd, &to);
+	if (!rec)
 		return err_nomem(e);
-	h->claimed = true;
-	if (say_hold(f, h) < 0) {
-		feed_release(f, key);
+	rec->claimed = true;
+	if (say_hold(f, rec, true) < 0) {
+		feed_release(f, h->key);
 		return err_invalid(e, "key too long");
 	}
 	return 0;
@@ -429,8 +493,10 @@ void feed_release(struct feed *f, const char *key)
 	if (!h)
 		return;
 	/* the resolver closes its duplicate in a moment: who wants the port now, by TCP and for
-	 * serving, need not wait for that */
+	 * serving, need not wait for that; a relay's socket stops listening (it stays bound) */
 	(void)setsockopt(h->fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+	if (ip_set(h->to.target) && h->to.proto == IPPROTO_TCP)
+		(void)shutdown(h->fd, SHUT_RDWR);
 	say_gone(f, "release", "key", h->key, NULL);
 	hold_free(h);
 }

@@ -156,7 +156,7 @@ static void end_of_hello(struct feed *f)
 		log_debug("resolver up pid=%d", f->peer_pid);
 }
 
-static void understand(struct feed *f, const char *text, size_t len, int *fds, size_t n_fds)
+void link_told(struct feed *f, const char *text, size_t len, int *fds, size_t n_fds)
 {
 	auto_json json_t *msg = NULL;
 	const char *op = NULL;
@@ -194,7 +194,7 @@ static bool step_read(struct feed *f)
 	if (n == -EAGAIN)
 		return false;
 	if (n > 0 && (f->state == LINK_HELLO)) {
-		understand(f, buf, (size_t)n, fds, n_fds);
+		link_told(f, buf, (size_t)n, fds, n_fds);
 		return f->sock >= 0;
 	}
 	while (n > 0 && n_fds)

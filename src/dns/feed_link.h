@@ -6,8 +6,7 @@
 
 #include "base/fs.h"
 #include "dns/feed.h"
-
-#define POOL_MAX (FD_PASS_MAX - 2)
+#include "dns/protocol.h"
 
 struct map;
 struct source;
@@ -23,7 +22,7 @@ enum link_state {
 struct feed_sandbox_rec {
 	char *id;
 	uint16_t port;
-	bool external;
+	bool external, ndots;
 	char **servers;
 	int fds[FD_PASS_MAX]; /* udp, tcp, pool... */
 	size_t n_fds;
@@ -33,13 +32,15 @@ struct feed_sandbox_rec {
 struct feed_hold_rec {
 	char *key;
 	int fd;
+	struct relay_to to;
 	bool claimed, reported;
+	bool moved; /* reported, but with another target */
 };
 struct feed_endpoint_rec {
 	char *id; /* key in the map */
 	char *network_id, *network_name, *sandbox;
 	char **names;
-	uint32_t addr;
+	struct ip addr[N_FAMILIES];
 };
 
 struct feed {
@@ -67,6 +68,8 @@ struct feed {
 int link_open(struct feed *f, struct err *e) MUST_CHECK; /* blocks until up */
 void link_close(struct feed *f);
 void link_quit(struct feed *f); /* the resolver ends; blocks for its end */
+/* A message of a resolver that says what it keeps; @fds are taken. */
+void link_told(struct feed *f, const char *text, size_t len, int *fds, size_t n_fds);
 /* Sends at once if the link is up, else leaves it to the mirror. Fails only for what can never be
  * sent: -E2BIG */
 int link_say(struct feed *f, const struct buf *msg, const int *fds, size_t n_fds);

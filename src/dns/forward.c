@@ -9,6 +9,8 @@
  * strangers' datagrams out and brings refusals in; connect(AF_UNSPEC) lets the port go, so that the
  * next try gets another. A TCP socket carries one try: connect, send, read length, read message.
  * Timers: one an ask, for the next of: another server, the second sending, the end.
+ * A server that let SLOW_AFTER asks in a row wait keeps no head start for SLOW_NS: the next one is
+ * asked with it.
  */
 
 #include "dns/forward.h"
@@ -29,6 +31,8 @@
 #define OWN_TCP_MAX   128
 #define SHARE_MAX     1024 /* tries on one socket */
 #define READ_AT_ONCE  32
+#define SLOW_AFTER    2
+#define SLOW_NS	      (10 * NS_PER_S)
 #define QUERY_BYTES   (DNS_HEADER + 255 + 4 + DNS_OPT_BYTES)
 #define DATAGRAM_ROOM (DNS_UDP_MAX + 1)
 
@@ -58,6 +62,7 @@ try {
 	struct ask *ask;
 	struct nameserver server;
 	uint16_t id;
+	int64_t born_ns;
 	bool live;
 };
 
@@ -80,6 +85,10 @@ struct upstream {
 	unsigned generation;
 	bool own;
 	struct servers servers;
+	struct patience {
+		unsigned missed; /* asks in a row that it let wait */
+		int64_t since_ns;
+	} patience[SERVERS_MAX];
 	struct list idle, busy;
 	size_t n_udp, n_tcp, n_idle_udp;
 };
@@ -319,6 +328,7 @@ static bool try_begin(struct ask *a, size_t i)
 	do
 		t->id = random_id();
 	while (id_taken(s, t->id));
+	t->born_ns = clock_mono_ns();
 	t->live = true;
 	list_append(&s->tries, &t->node);
 	s->n_tries++;
@@ -339,12 +349,46 @@ static bool any_live(const struct ask *a)
 	return false;
 }
 
-/* Begins with the next server that can be asked. */
+/* What is known of the server of @t; NULL: it is none of today's. */
+static struct patience *patience_of(const struct try *t)
+{
+	const struct ask *a = t->ask;
+
+	return a->generation == a->up->generation ? &a->up->patience[t - a->tries] : NULL;
+}
+
+static bool is_slow(const struct try *t)
+{
+	struct patience *p = patience_of(t);
+
+	if (!p || p->missed < SLOW_AFTER)
+		return false;
+	if (t->born_ns - p->since_ns < SLOW_NS)
+		return true;
+	p->missed = SLOW_AFTER - 1; /* another chance */
+	return false;
+}
+
+/* The ask ends without an answer of @t. */
+static void note_silence(const struct try *t, int64_t now)
+{
+	struct patience *p = t->live ? patience_of(t) : NULL;
+
+	if (!p || now - t->born_ns < FORWARD_NEXT_MS * NS_PER_MS)
+		return;
+	p->missed++;
+	p->since_ns = now;
+}
+
+/* Begins with the next server that can be asked, and with one more beside a slow one. */
 static void next_server(struct ask *a)
 {
-	while (a->next < a->n)
-		if (try_begin(a, a->next++))
+	while (a->next < a->n) {
+		size_t i = a->next++;
+
+		if (try_begin(a, i) && !is_slow(&a->tries[i]))
 			return;
+	}
 }
 
 static void arm(struct ask *a)
@@ -371,7 +415,10 @@ static void finish(struct ask *a, uint8_t *msg, size_t len, const struct dns_res
 {
 	ask_fn fn = a->fn;
 	void *data = a->data;
+	int64_t now = clock_mono_ns();
 
+	for (size_t i = 0; i < a->n; i++)
+		note_silence(&a->tries[i], now);
 	ask_cancel(a);
 	fn(msg, len, info, data);
 }
@@ -421,11 +468,13 @@ static bool answered(struct try *t, uint8_t *msg, size_t len)
 
 	if (r == -ENOMSG)
 		return false;
+	if (patience_of(t))
+		patience_of(t)->missed = 0;
+	try_over(t);
 	/* cut short, and there is no TCP socket to ask again by */
 	if (r >= 0 && info.truncated && a->q.tcp)
 		r = -EBADMSG;
 	if (r < 0 || info.rcode == RCODE_SERVFAIL || info.rcode == RCODE_REFUSED) {
-		try_over(t);
 		move_on(a);
 	} else {
 		/* of servers that were replaced meanwhile: good for who asked them, for nobody else
@@ -584,6 +633,7 @@ void upstream_set(struct upstream *u, const struct servers *s)
 
 	/* each once: an ask has at most one try on a socket */
 	u->servers.n = 0;
+	memset(u->patience, 0, sizeof(u->patience));
 	for (size_t i = 0; i < s->n; i++) {
 		size_t seen = 0;
 

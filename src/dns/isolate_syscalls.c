@@ -52,6 +52,12 @@ static const unsigned short allowed[] = {
 	SYS_write,
 	SYS_writev,
 	SYS_dup3,
+	/* relays */
+	SYS_splice,
+	SYS_pipe2,
+	SYS_listen,
+	SYS_shutdown,
+	SYS_setsockopt,
 	/* the loop */
 	SYS_epoll_create1,
 	SYS_epoll_ctl,

@@ -20,6 +20,7 @@
 #include "loop/loop.h"
 
 #define FILE_MAX  (64u << 10)
+#define ZONES	  "/sys/class/net"
 #define QUIET_MS  10
 #define DOUBT_MS  200
 #define LOOK_NS	  NS_PER_S
@@ -78,6 +79,7 @@ static void read_servers(struct resolv *r, struct servers *ret)
 	if (stat(r->path, &r->seen) < 0 || fs_read(r->path, FILE_MAX, &text) < 0)
 		return;
 	servers_parse_resolv(buf_str(&text), ret);
+	servers_set_zones(ret, ZONES);
 }
 
 static void refresh(struct resolv *r)

@@ -24,6 +24,7 @@
 #define INFLIGHT_ALL  16384
 #define INFLIGHT_FREE 16 /* a sandbox may have so many whatever the others do */
 #define REFUSED_LOG   (60 * NS_PER_S)
+#define SELF	      "127.0.0.11" /* in the container: asking it would go round in circles */
 
 /* One batch; there is one thread. */
 static struct batch {
@@ -112,6 +113,8 @@ static enum answer pass_on(struct sandbox *sb, const struct pending *way_back,
 	struct server *srv = sb->srv;
 	struct pending *p;
 
+	if (!sb->own)
+		resolv_look(srv->resolv);
 	o->len = cache_get(srv->cache, upstream_scope(u), q, clock_mono_ns(), o->data);
 	if (o->len)
 		return ANSWER_DONE;
@@ -124,9 +127,9 @@ static enum answer pass_on(struct sandbox *sb, const struct pending *way_back,
 	p->node = (struct list){NULL, NULL};
 	p->sb = sb;
 	p->q = *q;
-	if (ask_new(u, q, on_answer, p, &p->ask) < 0) {
+	if (ask_new(u, q, on_answer, p, &p->ask) < 0) { /* no way to any of them */
 		free(p);
-		return refuse(q, RCODE_SERVFAIL, o);
+		return refuse(q, sb->external ? RCODE_SERVFAIL : RCODE_NXDOMAIN, o);
 	}
 	list_append(&sb->pendings, &p->node);
 	sb->n_pendings++;
@@ -140,36 +143,53 @@ enum answer sandbox_answer(struct sandbox *sb, const uint8_t *msg, size_t len,
 			   const struct pending *way_back, struct wire_out *o)
 {
 	struct server *srv = sb->srv;
-	struct answer_scope scope = {.view = zone_view(srv->zone, sb->id),
-				     .external = sb->external};
+	struct answer_scope scope = {
+		.view = zone_view(srv->zone, sb->id), .external = sb->external, .ndots = sb->ndots};
 	struct dns_query q;
 	enum answer a;
 
-	if (sb->external && !sb->own)
+	if (sb->external && !sb->own && !upstream_has_servers(srv->host))
 		resolv_look(srv->resolv);
-	scope.has_servers = upstream_has_servers(upstream_of(sb));
+	/* the host's servers would be a way out of an internal network; its own are asked from
+	 * within, where there is none */
+	scope.has_servers = (sb->own || sb->external) && upstream_has_servers(upstream_of(sb));
 	a = answer_query(&scope, msg, len, way_back->conn, &q, o);
 	return a == ANSWER_FORWARD ? pass_on(sb, way_back, &q, o) : a;
 }
 
 /* ---- datagrams ---- */
 
-static int receive(int fd)
+/* Up to @max. One alone is cheaper than a batch of one. Return: how many, <= 0 none */
+static int receive(int fd, unsigned max)
 {
-	for (unsigned i = 0; i < BATCH; i++) {
+	ssize_t n;
+
+	for (unsigned i = 0; i < max; i++) {
 		batch.rx_iov[i] = (struct iovec){batch.rx[i], QUERY_ROOM};
 		batch.in[i].msg_hdr = (struct msghdr){.msg_name = &batch.peer[i],
 						      .msg_namelen = sizeof(batch.peer[i]),
 						      .msg_iov = &batch.rx_iov[i],
 						      .msg_iovlen = 1};
 	}
-	return recvmmsg(fd, batch.in, BATCH, MSG_DONTWAIT, NULL);
+	if (max > 1)
+		return recvmmsg(fd, batch.in, max, MSG_DONTWAIT, NULL);
+	n = recvfrom(fd, batch.rx[0], QUERY_ROOM, MSG_DONTWAIT, (struct sockaddr *)&batch.peer[0],
+		     &batch.in[0].msg_hdr.msg_namelen);
+	batch.in[0].msg_len = (unsigned)n;
+	return n < 0 ? -1 : 1;
 }
 
 static void send_all(int fd, unsigned n)
 {
 	unsigned at = 0;
 
+	if (n == 1) {
+		const struct msghdr *m = &batch.out[0].msg_hdr;
+
+		(void)sendto(fd, m->msg_iov->iov_base, m->msg_iov->iov_len,
+			     MSG_DONTWAIT | MSG_NOSIGNAL, m->msg_name, m->msg_namelen);
+		return;
+	}
 	while (at < n) {
 		int sent = sendmmsg(fd, batch.out + at, n - at, MSG_DONTWAIT | MSG_NOSIGNAL);
 
@@ -177,19 +197,20 @@ static void send_all(int fd, unsigned n)
 	}
 }
 
-static void on_udp(int fd, UNUSED uint32_t events, void *data)
+/* Answers up to @max questions. Return: false when there were none, or the sandbox is gone */
+static bool serve(struct sandbox *sb, int fd, unsigned max)
 {
-	struct sandbox *sb = data;
 	struct server *srv = sb->srv;
-	int n = receive(fd);
+	int n = receive(fd, max);
 	unsigned replies = 0;
 
+	sb->burst = n > 1;
 	if (n <= 0)
-		return;
+		return false;
 	srv->current = sb;
 	control_drain(srv->control);
 	if (!srv->current)
-		return;
+		return false;
 	for (int i = 0; i < n; i++) {
 		struct wire_out o = WIRE_OUT(batch.tx[replies], DNS_UDP_MAX);
 		struct pending way_back = {.client = batch.peer[i]};
@@ -206,6 +227,17 @@ static void on_udp(int fd, UNUSED uint32_t events, void *data)
 		replies++;
 	}
 	send_all(fd, replies);
+	return true;
+}
+
+/* A client that waits for each answer is served by the cheaper calls; whether more came meanwhile
+ * is looked at when it has its answer. */
+static void on_udp(int fd, UNUSED uint32_t events, void *data)
+{
+	struct sandbox *sb = data;
+
+	if (sb->burst || serve(sb, fd, 1))
+		(void)serve(sb, fd, BATCH);
 }
 
 /* ---- sandboxes ---- */
@@ -238,7 +270,7 @@ static int own_upstream(struct sandbox *sb)
 	int r = upstream_new(sb->srv->loop, sb->id, false, &sb->own);
 
 	for (char *const *s = sb->servers; r >= 0 && *s && list.n < SERVERS_MAX; s++)
-		if (server_parse(*s, &list.list[list.n]) == 0)
+		if (!streq(*s, SELF) && server_parse(*s, &list.list[list.n]) == 0)
 			list.n++;
 	if (r >= 0)
 		upstream_set(sb->own, &list);
@@ -281,7 +313,8 @@ int sandbox_set(struct server *s, const struct sandbox_args *a, struct err *e)
 		return a->n_fds < 2 ? err_invalid(e, "sandbox %s without sockets", a->id)
 				    : err_nomem(e);
 	}
-	*sb = (struct sandbox){.srv = s, .port = a->port, .external = a->external};
+	*sb = (struct sandbox){
+		.srv = s, .port = a->port, .external = a->external, .ndots = a->ndots};
 	list_init(&sb->pendings);
 	list_init(&sb->conns);
 	sb->udp = a->fds[0];
@@ -330,6 +363,8 @@ int server_new(struct loop *l, const char *resolv_path, struct server **ret, str
 	if (r >= 0)
 		r = upstream_new(l, "host", true, &s->host);
 	if (r >= 0)
+		r = relays_new(l, &s->relays);
+	if (r >= 0)
 		r = resolv_new(l, resolv_path, on_servers, s, &s->resolv);
 	if (r < 0) {
 		server_free(s);
@@ -351,6 +386,7 @@ void server_free(struct server *s)
 		sandbox_free(sb);
 	map_free(s->sandboxes);
 	control_free(s->control);
+	relays_free(s->relays);
 	resolv_free(s->resolv);
 	upstream_free(s->host);
 	cache_free(s->cache);

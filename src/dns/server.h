@@ -17,6 +17,7 @@
 #include "dns/answer.h"
 #include "dns/cache.h"
 #include "dns/forward.h"
+#include "dns/relay.h"
 #include "dns/servers.h"
 #include "dns/zone.h"
 
@@ -37,6 +38,7 @@ struct server {
 	struct map *sandboxes;
 	struct sandbox *current; /* whose questions are being answered; NULL once it is removed */
 	size_t inflight;
+	struct relays *relays;
 	struct control *control;
 };
 
@@ -54,7 +56,7 @@ struct sandbox {
 	struct server *srv;
 	char *id;
 	uint16_t port;
-	bool external;
+	bool external, ndots;
 	char **servers; /* as given; NULL: the host's */
 	int udp, tcp;
 	int pool[POOL_MAX];
@@ -63,6 +65,7 @@ struct sandbox {
 	struct source *udp_io, *tcp_io;
 	struct list pendings, conns;
 	size_t n_pendings, n_conns;
+	bool burst;	    /* several questions came at once */
 	int64_t refused_ns; /* when a refusal was last logged */
 };
 
@@ -74,7 +77,7 @@ void server_free(struct server *s);
 struct sandbox_args {
 	const char *id;
 	uint16_t port;
-	bool external;
+	bool external, ndots;
 	char *const *servers;
 	const int *fds; /* udp, tcp, pool... */
 	size_t n_fds;

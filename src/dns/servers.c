@@ -6,6 +6,9 @@
 #include <arpa/inet.h>
 #include <string.h>
 
+#include "base/fs.h"
+#include "base/str.h"
+
 #define DNS_PORT 53
 #define SPACE	 " \t\r\v\f"
 
@@ -36,6 +39,7 @@ bool server_eq(const struct nameserver *a, const struct nameserver *b)
 		return a->addr.in4.sin_port == b->addr.in4.sin_port &&
 		       a->addr.in4.sin_addr.s_addr == b->addr.in4.sin_addr.s_addr;
 	return a->addr.in6.sin6_port == b->addr.in6.sin6_port &&
+	       a->addr.in6.sin6_scope_id == b->addr.in6.sin6_scope_id &&
 	       !memcmp(&a->addr.in6.sin6_addr, &b->addr.in6.sin6_addr, sizeof(struct in6_addr));
 }
 
@@ -49,10 +53,22 @@ bool servers_eq(const struct servers *a, const struct servers *b)
 	return true;
 }
 
+static bool needs_zone(const struct nameserver *s)
+{
+	return s->addr.sa.sa_family == AF_INET6 && IN6_IS_ADDR_LINKLOCAL(&s->addr.in6.sin6_addr);
+}
+
+/* What may be a link's name, and a file's. */
+static bool zone_name(const char *zone)
+{
+	return *zone && *zone != '.' && !strchr(zone, '/') && strlen(zone) < IF_NAMESIZE;
+}
+
 static void parse_line(const char *line, size_t len, struct servers *out)
 {
 	static const char word[] = "nameserver";
-	char addr[INET6_ADDRSTRLEN];
+	char addr[INET6_ADDRSTRLEN + IF_NAMESIZE], *zone;
+	struct nameserver *s = &out->list[out->n];
 	size_t n;
 
 	if (len < sizeof(word) || memcmp(line, word, sizeof(word) - 1) != 0)
@@ -67,8 +83,15 @@ static void parse_line(const char *line, size_t len, struct servers *out)
 		return;
 	memcpy(addr, line, n);
 	addr[n] = '\0';
-	if (server_parse(addr, &out->list[out->n]) == 0)
-		out->n++;
+	zone = strchr(addr, '%');
+	if (zone)
+		*zone++ = '\0';
+	if (server_parse(addr, s) < 0 || !zone != !needs_zone(s) || (zone && !zone_name(zone)))
+		return;
+	(void)memset(out->zones[out->n], 0, IF_NAMESIZE);
+	if (zone)
+		memcpy(out->zones[out->n], zone, strlen(zone));
+	out->n++;
 }
 
 void servers_parse_resolv(const char *text, struct servers *ret)
@@ -83,4 +106,34 @@ void servers_parse_resolv(const char *text, struct servers *ret)
 		text += *text == '\n';
 	}
 	*ret = s;
+}
+
+static uint32_t scope_of(const char *dir, const char *zone)
+{
+	auto_free char *path = str_printf("%s/%s/ifindex", dir, zone);
+	auto_buf struct buf text = BUF_INIT(64);
+	uint32_t id = 0;
+
+	if (!path || fs_read(path, 64, &text) < 0 || !text.len)
+		return 0;
+	text.data[strcspn(text.data, "\n")] = '\0';
+	return parse_u32(text.data, &id) < 0 ? 0 : id;
+}
+
+void servers_set_zones(struct servers *s, const char *dir)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < s->n; i++) {
+		struct nameserver *to = &s->list[kept];
+		uint32_t scope = s->zones[i][0] ? scope_of(dir, s->zones[i]) : 0;
+
+		if (s->zones[i][0] && !scope)
+			continue;
+		*to = s->list[i];
+		if (scope)
+			to->addr.in6.sin6_scope_id = scope;
+		kept++;
+	}
+	s->n = kept;
 }

@@ -9,6 +9,7 @@
  */
 #pragma once
 
+#include <net/if.h>
 #include <netinet/in.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -27,14 +28,19 @@ struct nameserver {
 };
 struct servers {
 	struct nameserver list[SERVERS_MAX];
+	char zones[SERVERS_MAX][IF_NAMESIZE]; /* "eth0" of fe80::1%eth0, its scope id not yet set */
 	size_t n;
 };
 
 int server_parse(const char *text, struct nameserver *ret) MUST_CHECK; /* an address; port 53 */
 bool server_eq(const struct nameserver *a, const struct nameserver *b);
 bool servers_eq(const struct servers *a, const struct servers *b);
-/* the first SERVERS_MAX usable "nameserver" lines */
+/* the first SERVERS_MAX usable "nameserver" lines; zones are left to servers_set_zones() */
 void servers_parse_resolv(const char *text, struct servers *ret);
+
+/* Sets scope ids by the files of @dir, as /sys/class/net is; a zone that is not there loses its
+ * server. */
+void servers_set_zones(struct servers *s, const char *dir);
 
 struct loop;
 struct resolv;

@@ -105,10 +105,8 @@ static bool octet(const char **p, uint32_t *ret)
 	return true;
 }
 
-bool dname_reverse4(const struct dname *n, uint32_t *ret_addr)
+static bool reverse4(const char *p, struct ip *ret)
 {
-	char text[DNAME_TEXT];
-	const char *p = dname_text(n, text);
 	uint32_t addr = 0, v;
 
 	for (unsigned i = 0; i < 4; i++) {
@@ -116,10 +114,32 @@ bool dname_reverse4(const struct dname *n, uint32_t *ret_addr)
 			return false;
 		addr |= v << (8 * i);
 	}
-	if (strcmp(p, "in-addr.arpa") != 0)
-		return false;
-	*ret_addr = addr;
-	return true;
+	*ret = ip_v4(addr);
+	return !strcmp(p, "in-addr.arpa");
+}
+
+static bool reverse6(const char *p, struct ip *ret)
+{
+	static const char digits[] = "0123456789abcdef";
+	uint64_t half[2] = {0};
+
+	for (unsigned i = 0; i < 32; i++, p += 2) {
+		const char *d = *p ? strchr(digits, *p) : NULL;
+
+		if (!d || p[1] != '.')
+			return false;
+		half[i / 16] |= (uint64_t)(d - digits) << (4 * (i % 16));
+	}
+	*ret = (struct ip){.hi = half[1], .lo = half[0], .family = 6};
+	return !strcmp(p, "ip6.arpa");
+}
+
+bool dname_reverse(const struct dname *n, struct ip *ret)
+{
+	char text[DNAME_TEXT];
+	const char *p = dname_text(n, text);
+
+	return reverse4(p, ret) || reverse6(p, ret);
 }
 
 /* ---- reading ---- */
@@ -177,9 +197,11 @@ void wire_name(struct wire_in *in, struct dname *ret)
 			if (!jumped && !from.fail)
 				in->at = from.at;
 			jumped = true;
-			/* strictly downwards: each pointer leaves less to point at */
+			/* strictly downwards, to what ends before it is pointed from: each pointer
+			 * leaves less to point at, and a name never reads itself */
 			if (from.fail || target >= lowest || target < DNS_HEADER)
 				break;
+			from.len = lowest;
 			lowest = from.at = target;
 			continue;
 		}
@@ -408,7 +430,8 @@ void reply_begin(struct reply *r, const struct dns_query *q, struct wire_out *o)
 /* An answer's owner, type, class, TTL; the length goes in when the data are there. */
 static size_t rr_begin(struct reply *r, uint16_t type, uint32_t ttl)
 {
-	wire_put_name(r->o, &r->q->name);
+	/* the owner is the question's name, which always stands in one place */
+	wire_put_u16(r->o, POINTER << 8 | DNS_HEADER);
 	wire_put_u16(r->o, type);
 	wire_put_u16(r->o, CLASS_IN);
 	wire_put_u32(r->o, ttl);
@@ -428,14 +451,15 @@ static void rr_end(struct reply *r, size_t start, size_t data)
 	r->answers++;
 }
 
-void reply_a(struct reply *r, uint32_t addr, uint32_t ttl)
+void reply_addr(struct reply *r, struct ip addr, uint32_t ttl)
 {
 	size_t start = r->o->len, data;
+	uint8_t bytes[16];
 
 	if (r->truncated)
 		return;
-	data = rr_begin(r, TYPE_A, ttl);
-	wire_put_u32(r->o, addr);
+	data = rr_begin(r, addr.family == 6 ? TYPE_AAAA : TYPE_A, ttl);
+	wire_put(r->o, bytes, ip_bytes(addr, bytes));
 	rr_end(r, start, data);
 }
 
@@ -595,24 +619,49 @@ void response_age(uint8_t *msg, size_t len, uint32_t seconds)
 	}
 }
 
+/* Keeps the whole answers that end before @room, for clients that never come by TCP. Return: how
+ * many; @o->len is their end */
+static uint16_t keep_answers(struct wire_out *o, size_t len, size_t question, size_t room)
+{
+	struct wire_in in = WIRE_IN(o->data, len);
+	unsigned answers = (unsigned)(o->data[6] << 8 | o->data[7]);
+	struct wire_rr rr;
+	uint16_t kept = 0;
+
+	in.at = o->len = MIN(len, question);
+	for (; kept < answers; kept++) {
+		wire_rr(&in, &rr);
+		if (in.fail || in.at > room)
+			break;
+		o->len = in.at;
+	}
+	return kept;
+}
+
 size_t response_fit(uint8_t *msg, size_t len, const struct dns_query *q)
 {
 	struct wire_out o = WIRE_OUT(msg, len);
-	size_t question = DNS_HEADER + q->name.len + 4u;
+	bool asked = (msg[4] << 8 | msg[5]) == 1;
+	size_t question = DNS_HEADER + (asked ? q->name.len + 4u : 0), end;
 
 	patch_u16(&o, 0, q->id);
 	/* servers write the question's name in full: nothing stands before it to point at */
-	if (len >= question && (msg[4] << 8 | msg[5]) == 1)
+	if (asked && len >= question)
 		memcpy(msg + DNS_HEADER, q->name.data, q->name.len);
+	if (q->exists && (msg[3] & DNS_RCODE) == RCODE_NXDOMAIN)
+		msg[3] &= (uint8_t)~DNS_RCODE;
 	if (len <= query_room(q) && !(msg[2] << 8 & DNS_TC))
 		return len;
-	o.len = MIN(len, question);
 	patch_u16(&o, 2, (uint16_t)((msg[2] << 8 | msg[3]) | DNS_TC));
-	for (size_t at = 6; at < DNS_HEADER; at += 2)
-		patch_u16(&o, at, 0);
-	if (q->edns) { /* fits: 512 hold header, question and it */
+	patch_u16(&o, 6, keep_answers(&o, len, question, query_room(q) - DNS_OPT_BYTES));
+	patch_u16(&o, 8, 0);
+	patch_u16(&o, 10, 0);
+	end = o.len;
+	if (q->edns) {
 		put_opt(&o, DNS_UDP_MAX, 0, q->dnssec_ok);
-		if (!o.fail)
+		if (o.fail) /* cut by the server, and not even one of its own */
+			o.len = end;
+		else
 			patch_u16(&o, 10, 1);
 	}
 	return o.len;

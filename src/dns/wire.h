@@ -4,8 +4,8 @@
  *
  * Pure. Everything read here comes from strangers (containers, servers): nothing is trusted, no
  * read leaves the message, and a compression pointer must point before all that was read of its
- * name, so that no name loops. Addresses in host order. Fuzzed (tests/fuzz/dns).
- * Sources: RFC 1035 (4), RFC 2181, RFC 6891 (EDNS0), RFC 2308 (negative answers).
+ * name, so that no name loops. Fuzzed (tests/fuzz/dns).
+ * Sources: RFC 1035 (4), RFC 2181, RFC 3596 (IPv6), RFC 6891 (EDNS0), RFC 2308 (negative answers).
  */
 #pragma once
 
@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #include "base/auto.h"
+#include "base/ip.h"
 
 #define DNS_HEADER    12
 #define DNS_UDP_MIN   512  /* what every client takes (RFC 1035, 4.2.1) */
@@ -39,6 +40,8 @@ enum {
 	TYPE_MX = 15,
 	TYPE_AAAA = 28,
 	TYPE_OPT = 41,
+	TYPE_SVCB = 64,
+	TYPE_HTTPS = 65,
 	TYPE_TKEY = 249, /* 249 to 254: meta queries, but for ANY never ours to answer or pass on */
 	TYPE_MAILA = 254,
 	TYPE_ANY = 255
@@ -60,8 +63,8 @@ const char *dname_text(const struct dname *n, char out[DNAME_TEXT]);
 int dname_from_text(const char *text, struct dname *ret) MUST_CHECK;
 bool dname_eq(const struct dname *a, const struct dname *b); /* ignoring case */
 bool dname_single(const struct dname *n);		     /* exactly one label */
-/* d.c.b.a.in-addr.arpa; false if it is none */
-bool dname_reverse4(const struct dname *n, uint32_t *ret_addr);
+/* the address of a whole name under in-addr.arpa or ip6.arpa; false if it is none */
+bool dname_reverse(const struct dname *n, struct ip *ret);
 
 struct wire_in {
 	const uint8_t *data;
@@ -91,6 +94,7 @@ struct dns_query {
 	uint16_t type, class;
 	bool tcp, edns, dnssec_ok;
 	uint16_t udp_size;   /* what the client takes: DNS_UDP_MIN..DNS_UDP_MAX */
+	bool exists;	     /* the name is one of ours: no server may call it missing */
 	bool have_question;  /* false: a malformed query, answered by its header alone */
 	uint16_t counts[4];  /* as sent */
 	size_t question_end; /* offset behind the question */
@@ -116,8 +120,8 @@ void wire_put(struct wire_out *o, const void *data, size_t len);
 void wire_put_name(struct wire_out *o, const struct dname *n); /* compressed */
 
 /*
- * An answer to @q: reply_begin(), reply_a()/reply_ptr() as often as wanted, reply_end(). What does
- * not fit is left out and TC set. Room: query_room(), at most what @o has.
+ * An answer to @q: reply_begin(), reply_addr()/reply_ptr() as often as wanted, reply_end(). What
+ * does not fit is left out and TC set. Room: query_room(), at most what @o has.
  */
 struct reply {
 	const struct dns_query *q;
@@ -127,7 +131,7 @@ struct reply {
 	bool truncated;
 };
 void reply_begin(struct reply *r, const struct dns_query *q, struct wire_out *o);
-void reply_a(struct reply *r, uint32_t addr, uint32_t ttl);
+void reply_addr(struct reply *r, struct ip addr, uint32_t ttl); /* A or AAAA */
 void reply_ptr(struct reply *r, const struct dname *target, uint32_t ttl);
 void reply_end(struct reply *r, uint16_t rcode);
 
@@ -148,5 +152,5 @@ int response_parse(const uint8_t *msg, size_t len, const struct dns_query *q, ui
 /* Takes @seconds off every TTL of a message that response_parse() liked. */
 void response_age(uint8_t *msg, size_t len, uint32_t seconds);
 /* Makes a message that response_parse() liked @q's client's: its id, its spelling of the name; over
- * query_room() or cut by the server: header and question with TC. Return: the length to send */
+ * query_room() or cut by the server: the answers that fit, with TC. Return: the length to send */
 size_t response_fit(uint8_t *msg, size_t len, const struct dns_query *q);

@@ -20,7 +20,7 @@ struct zone_network {
 	char *id;
 	char *key;	   /* the network's name as text, NULL if no query can spell it */
 	struct map *names; /* text -> struct zone_name */
-	struct map *addrs; /* dotted quad -> struct zone_endpoint */
+	struct map *addrs; /* text of an address -> struct zone_endpoint */
 	size_t endpoints;
 };
 
@@ -37,8 +37,7 @@ struct zone_endpoint {
 	char **keys; /* its names as text */
 	bool has_ptr;
 	struct dname ptr;
-	bool has_addr;
-	uint32_t addr; /* an IPv6 address goes beside it */
+	struct ip addr[N_FAMILIES];
 	unsigned generation;
 };
 
@@ -165,7 +164,7 @@ static void view_drop_if_empty(struct zone *z, struct zone_view *v)
 /* Takes the endpoint out of its network's names and addresses; its place in the view stays. */
 static void unlist(struct zone_endpoint *ep)
 {
-	char quad[IP4_STR];
+	char text[IP_STR];
 
 	for (size_t i = 0; ep->keys && ep->keys[i]; i++) {
 		struct zone_name *name = map_get(ep->net->names, ep->keys[i]);
@@ -181,9 +180,13 @@ static void unlist(struct zone_endpoint *ep)
 	}
 	strv_free(ep->keys);
 	ep->keys = NULL;
-	if (ep->has_addr && map_get(ep->net->addrs, ip4_str(ep->addr, quad)) == ep)
-		(void)map_del(ep->net->addrs, quad);
-	ep->has_addr = ep->has_ptr = false;
+	for (int fam = 0; fam < N_FAMILIES; fam++) {
+		if (ip_set(ep->addr[fam]) &&
+		    map_get(ep->net->addrs, ip_str(ep->addr[fam], text)) == ep)
+			(void)map_del(ep->net->addrs, text);
+		ep->addr[fam] = (struct ip){0};
+	}
+	ep->has_ptr = false;
 }
 
 static void endpoint_free(struct zone *z, struct zone_endpoint *ep)
@@ -255,7 +258,7 @@ static void set_ptr(struct zone_endpoint *ep, const struct zone_record *rec)
 
 static int enlist(struct zone_endpoint *ep, const struct zone_record *rec)
 {
-	char quad[IP4_STR];
+	char text[IP_STR];
 	int r = 0;
 
 	/* keys first: unlist() goes by them, also when we stop half way */
@@ -271,9 +274,12 @@ static int enlist(struct zone_endpoint *ep, const struct zone_record *rec)
 	if (r < 0)
 		return r;
 	set_ptr(ep, rec);
-	ep->has_addr = rec->has_addr;
-	ep->addr = rec->addr;
-	return ep->has_addr ? map_put(ep->net->addrs, ip4_str(ep->addr, quad), ep) : 0;
+	for (int fam = 0; fam < N_FAMILIES && r >= 0; fam++) {
+		ep->addr[fam] = rec->addr[fam];
+		if (ip_set(ep->addr[fam]))
+			r = map_put(ep->net->addrs, ip_str(ep->addr[fam], text), ep);
+	}
+	return r;
 }
 
 int zone_set(struct zone *z, const struct zone_record *rec)
@@ -380,10 +386,11 @@ static const struct zone_name *qualified(const struct zone_view *v, const char *
 	return NULL;
 }
 
-const struct zone_name *zone_find(const struct zone_view *v, const char *name)
+const struct zone_name *zone_find(const struct zone_view *v, const char *name, bool *ret_whole)
 {
 	const struct zone_name *found;
 
+	*ret_whole = true;
 	if (!v || strlen(name) >= DNAME_TEXT)
 		return NULL;
 	for (size_t i = 0; i < v->n; i++) {
@@ -391,6 +398,7 @@ const struct zone_name *zone_find(const struct zone_view *v, const char *name)
 		if (found)
 			return found;
 	}
+	*ret_whole = false;
 	/* the shortest network name first, as Docker does: a.b in c, then a in b.c */
 	for (size_t at = strlen(name); at-- > 1;) {
 		if (name[at] != '.')
@@ -402,20 +410,18 @@ const struct zone_name *zone_find(const struct zone_view *v, const char *name)
 	return NULL;
 }
 
-bool zone_addr(const struct zone_endpoint *ep, uint32_t *ret)
+struct ip zone_addr(const struct zone_endpoint *ep, int fam)
 {
-	if (ep->has_addr)
-		*ret = ep->addr;
-	return ep->has_addr;
+	return ep->addr[fam];
 }
 
-bool zone_ptr(const struct zone_view *v, uint32_t addr, struct dname *ret)
+bool zone_ptr(const struct zone_view *v, struct ip addr, struct dname *ret)
 {
-	char quad[IP4_STR];
+	char text[IP_STR];
 
-	(void)ip4_str(addr, quad);
+	(void)ip_str(addr, text);
 	for (size_t i = 0; v && i < v->n; i++) {
-		const struct zone_endpoint *ep = map_get(v->eps[i]->net->addrs, quad);
+		const struct zone_endpoint *ep = map_get(v->eps[i]->net->addrs, text);
 
 		if (!ep || !ep->has_ptr)
 			continue;

@@ -2,9 +2,9 @@
 /*
  * zone.h - which names exist on which networks, and which sandbox sees them
  *
- * Pure. One record is one endpoint: its names and address on a network, and the sandbox that sees
+ * Pure. One record is one endpoint: its names and addresses on a network, and the sandbox that sees
  * that network by it. A sandbox sees its networks in the order its endpoints were first set.
- * Texts are keys as dname_text() makes them. Addresses in host order.
+ * Texts are keys as dname_text() makes them.
  */
 #pragma once
 
@@ -28,9 +28,8 @@ struct zone_record {
 	const char *network_id, *network_name;
 	const char *sandbox;
 	char *const *names; /* names[0] is the one PTR answers; NULL or empty: only the view */
-	bool has_addr;
-	uint32_t addr;
-	unsigned generation; /* zone_sweep() */
+	struct ip addr[N_FAMILIES]; /* not set: none of that family */
+	unsigned generation;	    /* zone_sweep() */
 };
 
 int zone_new(struct zone **ret) MUST_CHECK;
@@ -52,10 +51,10 @@ struct zone_name {
 };
 /*
  * zone_find() - @name (text) as @v sees it: on its networks in order, then as name.network with
- * every split. The first network that knows it answers alone. NULL: nobody has it
+ * every split. The first network that knows it answers alone. @ret_whole: without a split. NULL:
+ * nobody has it
  */
-const struct zone_name *zone_find(const struct zone_view *v, const char *name);
-/* The address of an endpoint; false: none of this family. */
-bool zone_addr(const struct zone_endpoint *ep, uint32_t *ret);
+const struct zone_name *zone_find(const struct zone_view *v, const char *name, bool *ret_whole);
+struct ip zone_addr(const struct zone_endpoint *ep, int fam); /* not set: none of that family */
 /* name.network of @addr on one of @v's networks. */
-bool zone_ptr(const struct zone_view *v, uint32_t addr, struct dname *ret);
+bool zone_ptr(const struct zone_view *v, struct ip addr, struct dname *ret);

@@ -13,18 +13,40 @@
 
 void daemon_config_done(struct daemon_config *c)
 {
-	char **lists[] = {c->hosts,	 c->labels, c->insecure_registries, c->registry_mirrors,
-			  c->pools_text, c->dns,    c->dns_search,	    c->dns_opts,
+	char **lists[] = {c->hosts,
+			  c->labels,
+			  c->insecure_registries,
+			  c->registry_mirrors,
+			  c->pools_text,
+			  c->host_gateway_ips,
+			  c->dns,
+			  c->dns_search,
+			  c->dns_opts,
 			  c->ignored};
-	char *texts[] = {c->data_root, c->exec_root,	c->pidfile,   c->config_file,
-			 c->bip,       c->ip,		c->firewall,  c->cgroup_parent,
-			 c->group,     c->metrics_addr, c->init_path, c->lib_dir};
+	char *texts[] = {c->data_root,
+			 c->exec_root,
+			 c->pidfile,
+			 c->config_file,
+			 c->bip,
+			 c->bip6,
+			 c->fixed_cidr,
+			 c->fixed_cidr_v6,
+			 c->default_gateway,
+			 c->default_gateway_v6,
+			 c->ip,
+			 c->firewall,
+			 c->cgroup_parent,
+			 c->group,
+			 c->metrics_addr,
+			 c->init_path,
+			 c->lib_dir};
 
 	for (size_t i = 0; i < ARRAY_SIZE(lists); i++)
 		strv_free(lists[i]);
 	for (size_t i = 0; i < ARRAY_SIZE(texts); i++)
 		free(texts[i]);
 	free(c->pools);
+	json_decref(c->network_opts);
 	*c = (struct daemon_config){0};
 }
 
@@ -34,7 +56,6 @@ static int defaults(struct daemon_config *c)
 				    .icc = true,
 				    .ip_forward = true,
 				    .ip_masq = true,
-				    .mtu = 1500,
 				    .shutdown_timeout = 15};
 	return str_set(&c->data_root, "/var/lib/atoll") < 0 ||
 			       str_set(&c->exec_root, "/run/atoll") < 0 ||
@@ -163,9 +184,7 @@ static int note_idle(struct daemon_config *c)
 {
 	const struct {
 		const char *name, *value;
-	} idle[] = {{"firewall", c->firewall},
-		    {"metrics-addr", c->metrics_addr},
-		    {"init-path", c->init_path}};
+	} idle[] = {{"metrics-addr", c->metrics_addr}, {"init-path", c->init_path}};
 
 	for (size_t i = 0; i < ARRAY_SIZE(idle); i++)
 		if (idle[i].value && strv_add_unique(&c->ignored, idle[i].name) < 0)

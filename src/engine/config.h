@@ -24,10 +24,14 @@ struct daemon_config {
 	char **pools_text; /* --default-address-pool */
 	struct net_pool *pools;
 	size_t n_pools;
-	char *bip, *ip, *cgroup_parent, *firewall, *metrics_addr, *group, *init_path;
+	char *bip, *bip6, *fixed_cidr, *fixed_cidr_v6, *default_gateway, *default_gateway_v6;
+	json_t *network_opts; /* --default-network-opt: driver -> {name: value}, or NULL */
+	char **host_gateway_ips;
+	char *ip, *cgroup_parent, *firewall, *metrics_addr, *group, *init_path;
 	char **dns, **dns_search, **dns_opts;
-	bool icc, ip_forward, ip_masq, init;
-	uint32_t mtu, shutdown_timeout;
+	bool icc, ip_forward, ip_masq, ipv6, init;
+	uint32_t mtu; /* 0: the uplink's */
+	uint32_t shutdown_timeout;
 	bool debug;
 	char **ignored; /* accepted, without meaning here */
 	char *lib_dir;	/* where atoll-dns, atoll-helper and busybox.tar are; NULL: found beside the

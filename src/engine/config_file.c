@@ -56,7 +56,7 @@ static void show_json(const json_t *v, struct buf *out)
 
 static void show_given(const struct option *o, char *const *values, struct buf *out)
 {
-	bool list = o->kind == OPT_LIST || o->kind == OPT_POOL;
+	bool list = o->kind == OPT_LIST || o->kind == OPT_POOL || o->kind == OPT_NETOPT;
 	size_t n = strv_len(values);
 
 	if (!list) { /* the last one counts */
@@ -128,6 +128,32 @@ static int read_pools(struct daemon_config *c, const struct option *o, const jso
 	return r;
 }
 
+/* {"bridge": {"com.docker.network.driver.mtu": "1450"}} */
+static int read_network_opts(struct daemon_config *c, const struct option *o, const json_t *file,
+			     struct err *e)
+{
+	const char *driver, *key;
+	json_t *all = NULL, *unused, *opts, *v;
+	int r = json_get_obj(file, "Config", option_key(o), &all, e);
+
+	json_object_foreach(all, driver, unused)
+	{
+		(void)unused;
+		if (r >= 0)
+			r = json_get_strmap(all, "default-network-opts", driver, &opts, e);
+		json_object_foreach(r >= 0 ? opts : NULL, key, v)
+		{
+			auto_free char *text =
+				str_printf("%s=%s=%s", driver, key, json_string_value(v));
+
+			r = text ? option_set(c, o, text, e) : err_nomem(e);
+			if (r < 0)
+				break;
+		}
+	}
+	return r;
+}
+
 static int read_list(struct daemon_config *c, const struct option *o, const json_t *file,
 		     struct err *e)
 {
@@ -171,6 +197,8 @@ static int read_one(struct daemon_config *c, const struct option *o, const json_
 		return 0; /* null: not given */
 	if (o->kind == OPT_POOL)
 		return read_pools(c, o, file, e);
+	if (o->kind == OPT_NETOPT)
+		return read_network_opts(c, o, file, e);
 	if (o->kind == OPT_LIST)
 		return read_list(c, o, file, e);
 	if (o->kind == OPT_U32)

@@ -15,33 +15,63 @@
 
 static int check_ip(const char *v, struct err *e)
 {
-	uint32_t ip;
+	struct ip ip;
 
-	return ip4_parse(v, &ip) < 0 ? err_invalid(e, "%s is not an ip address", v) : 0;
+	return ip_parse(v, &ip) < 0 ? err_invalid(e, "%s is not an ip address", v) : 0;
 }
 
 static int check_dns(const char *v, struct err *e)
 {
-	uint32_t ip;
+	struct ip ip;
 
-	/* IPv6 servers are handed on to containers as they are */
-	return ip4_parse(v, &ip) < 0 && !strchr(v, ':')
-		       ? err_invalid(e, "IP address is not correctly formatted: %s", v)
+	return ip_parse(v, &ip) < 0 ? err_invalid(e, "IP address is not correctly formatted: %s", v)
+				    : 0;
+}
+
+static int check_prefix(const char *v, int fam, struct cidr *ret, struct err *e)
+{
+	return cidr_parse(v, ret) < 0 || ip_fam(ret->ip) != fam
+		       ? err_invalid(e, "invalid CIDR address: %s", v)
 		       : 0;
+}
+
+static int check_bridge_ip(const char *v, int fam, struct err *e)
+{
+	unsigned most = fam == V6 ? 126 : 30;
+	struct cidr c;
+	int r = check_prefix(v, fam, &c, e);
+
+	if (r >= 0 && (c.len > most || cidr_is_net(c) || ip_eq(c.ip, cidr_last(c))))
+		r = err_invalid(e,
+				"%s is no bridge address: it takes an address of a host in a "
+				"subnet of at most /%u",
+				v, most);
+	return r;
 }
 
 static int check_bip(const char *v, struct err *e)
 {
-	struct cidr4 c;
+	return check_bridge_ip(v, V4, e);
+}
 
-	if (cidr4_parse(v, &c) < 0)
-		return err_invalid(e, "invalid CIDR address: %s", v);
-	if (c.len > 30 || c.addr == cidr4_first(c) || c.addr == cidr4_last(c))
-		return err_invalid(e,
-				   "%s is no bridge address: it takes an address of a host in a "
-				   "subnet of at most /30",
-				   v);
-	return 0;
+static int check_bip6(const char *v, struct err *e)
+{
+	return check_bridge_ip(v, V6, e);
+}
+
+static int check_fixed(const char *v, struct err *e)
+{
+	return check_prefix(v, V4, &(struct cidr){0}, e);
+}
+
+static int check_fixed6(const char *v, struct err *e)
+{
+	return check_prefix(v, V6, &(struct cidr){0}, e);
+}
+
+static int check_gateway_ip(const char *v, struct err *e)
+{
+	return streq(v, "host-gateway") ? 0 : check_ip(v, e);
 }
 
 static int check_label(const char *v, struct err *e)
@@ -89,6 +119,8 @@ static int check_mtu(const char *v, struct err *e)
 
 const struct option options[] = {
 	{"bip", 0, NULL, OPT_STR, AT(bip), check_bip, "address and mask of the default bridge"},
+	{"bip6", 0, NULL, OPT_STR, AT(bip6), check_bip6,
+	 "IPv6 address and prefix length of the default bridge"},
 	{"cgroup-parent", 0, NULL, OPT_STR, AT(cgroup_parent), NULL,
 	 "parent cgroup of all containers"},
 	{"config-file", 0, "", OPT_STR, AT(config_file), NULL,
@@ -98,6 +130,12 @@ const struct option options[] = {
 	{"debug", 'D', NULL, OPT_BOOL, AT(debug), NULL, "log at level debug"},
 	{"default-address-pool", 0, "default-address-pools", OPT_POOL, AT(pools_text), NULL,
 	 "base=CIDR,size=BITS: where networks take their subnets from"},
+	{"default-gateway", 0, NULL, OPT_STR, AT(default_gateway), check_ip,
+	 "default route of the default bridge (default its own address)"},
+	{"default-gateway-v6", 0, NULL, OPT_STR, AT(default_gateway_v6), check_ip,
+	 "likewise for IPv6"},
+	{"default-network-opt", 0, "default-network-opts", OPT_NETOPT, AT(network_opts), NULL,
+	 "DRIVER=NAME=VALUE: options of new networks of a driver"},
 	{"dns", 0, NULL, OPT_LIST, AT(dns), check_dns, "DNS servers of containers"},
 	{"dns-opt", 0, "dns-opts", OPT_LIST, AT(dns_opts), NULL, "DNS options of containers"},
 	{"dns-search", 0, NULL, OPT_LIST, AT(dns_search), NULL, "DNS search domains of containers"},
@@ -105,11 +143,16 @@ const struct option options[] = {
 	 "folder of what a reboot may lose (default /run/atoll)"},
 	{"firewall", 0, NULL, OPT_STR, AT(firewall), check_firewall,
 	 "beside other firewalls: open, respect or none"},
+	{"fixed-cidr", 0, NULL, OPT_STR, AT(fixed_cidr), check_fixed,
+	 "range of the default bridge that containers get addresses of"},
+	{"fixed-cidr-v6", 0, NULL, OPT_STR, AT(fixed_cidr_v6), check_fixed6, "likewise for IPv6"},
 	{"group", 'G', NULL, OPT_STR, AT(group), NULL,
 	 "group of the unix socket (default atoll or docker)"},
 	{"help", 'h', "", OPT_BOOL, AT(help), NULL, "print this and quit"},
 	{"host", 'H', "hosts", OPT_LIST, AT(hosts), check_host,
 	 "where to listen (default unix:///run/atoll.sock)"},
+	{"host-gateway-ip", 0, "host-gateway-ips", OPT_LIST, AT(host_gateway_ips), check_gateway_ip,
+	 "what --add-host NAME:host-gateway means (default the network's gateway)"},
 	{"icc", 0, NULL, OPT_BOOL, AT(icc), NULL,
 	 "containers on the default bridge reach each other (default true)"},
 	{"init", 0, NULL, OPT_BOOL, AT(init), NULL, "an init process in every container"},
@@ -122,13 +165,15 @@ const struct option options[] = {
 	 "switch net.ipv4.ip_forward on (default true)"},
 	{"ip-masq", 0, NULL, OPT_BOOL, AT(ip_masq), NULL,
 	 "masquerade the default bridge (default true)"},
+	{"ipv6", 0, NULL, OPT_BOOL, AT(ipv6), NULL, "the default bridge has IPv6 as well"},
 	{"label", 0, "labels", OPT_LIST, AT(labels), check_label, "key=value labels of the engine"},
 	{"live-restore", 0, NULL, OPT_ALWAYS, 0, NULL, "containers outlive the engine: always on"},
 	{"log-format", 0, NULL, OPT_FORMAT, 0, NULL, "text or json (default text)"},
 	{"log-level", 'l', NULL, OPT_LEVEL, 0, NULL,
 	 "debug, info, warn, error or fatal (default info)"},
 	{"metrics-addr", 0, NULL, OPT_STR, AT(metrics_addr), NULL, "address of the metrics"},
-	{"mtu", 0, NULL, OPT_U32, AT(mtu), check_mtu, "MTU of the default bridge (default 1500)"},
+	{"mtu", 0, NULL, OPT_U32, AT(mtu), check_mtu,
+	 "MTU of networks (default that of the uplink)"},
 	{"pidfile", 'p', NULL, OPT_STR, AT(pidfile), NULL, "pid file (default /run/atoll.pid)"},
 	{"registry-mirror", 0, "registry-mirrors", OPT_LIST, AT(registry_mirrors), NULL,
 	 "preferred registry mirrors"},
@@ -150,7 +195,6 @@ const struct option options[] = {
 
 	IGNORED("add-runtime"),
 	IGNORED_BOOL("allow-direct-routing"),
-	IGNORED("bip6"),
 	{.flag = "bridge", .letter = 'b', .kind = OPT_IGNORED},
 	IGNORED("bridge-accept-fwmark"),
 	IGNORED_KEY("builder", "builder"),
@@ -162,10 +206,7 @@ const struct option options[] = {
 	IGNORED("cpu-rt-runtime"),
 	IGNORED_BOOL("cri-containerd"),
 	IGNORED("default-cgroupns-mode"),
-	IGNORED("default-gateway"),
-	IGNORED("default-gateway-v6"),
 	IGNORED("default-ipc-mode"),
-	IGNORED_KEY("default-network-opt", "default-network-opts"),
 	IGNORED("default-runtime"),
 	IGNORED("default-shm-size"),
 	IGNORED_KEY("default-ulimit", "default-ulimits"),
@@ -173,15 +214,11 @@ const struct option options[] = {
 	IGNORED_BOOL("experimental"),
 	IGNORED_KEY("feature", "features"),
 	IGNORED("firewall-backend"),
-	IGNORED("fixed-cidr"),
-	IGNORED("fixed-cidr-v6"),
-	IGNORED_KEY("host-gateway-ip", "host-gateway-ips"),
 	IGNORED("http-proxy"),
 	IGNORED("https-proxy"),
 	IGNORED_BOOL("ip-forward-no-drop"),
 	IGNORED_BOOL("ip6tables"),
 	IGNORED_BOOL("iptables"),
-	IGNORED_BOOL("ipv6"),
 	IGNORED("log-driver"),
 	IGNORED_KEY("log-opt", "log-opts"),
 	IGNORED("max-concurrent-downloads"),
@@ -218,13 +255,13 @@ static int set_pool(struct daemon_config *c, const char *value, struct err *e)
 		uint16_t size;
 
 		if (str_has_prefix(part[i], "base=")) {
-			if (cidr4_parse(part[i] + 5, &pool.base) < 0)
+			if (cidr_parse(part[i] + 5, &pool.base) < 0)
 				return err_invalid(
 					e, "invalid base pool \"%s\": invalid CIDR address: %s",
 					part[i] + 5, part[i] + 5);
 			based = true;
 		} else if (str_has_prefix(part[i], "size=")) {
-			if (parse_u16(part[i] + 5, &size) < 0 || size > 32)
+			if (parse_u16(part[i] + 5, &size) < 0 || size > 128)
 				return err_invalid(e,
 						   "invalid size value: \"%s\" (must be integer)",
 						   part[i] + 5);
@@ -237,17 +274,40 @@ static int set_pool(struct daemon_config *c, const char *value, struct err *e)
 					   (int)strcspn(part[i], "="), part[i], part[i]);
 		}
 	}
-	if (!based || pool.size < pool.base.len || pool.size > 30)
+	if (!based || pool.size < pool.base.len || pool.size > ip_width(pool.base.ip) - 2)
 		return err_invalid(e,
 				   "%s: a pool needs base=CIDR and size=BITS, and size is a prefix "
-				   "length from the base's to 30",
-				   value);
+				   "length from the base's to %d",
+				   value, pool.base.ip.family == 6 ? 126 : 30);
 	more = reallocarray(c->pools, c->n_pools + 1, sizeof(*more));
 	if (!more)
 		return err_nomem(e);
 	c->pools = more;
 	c->pools[c->n_pools++] = pool;
 	return strv_add(&c->pools_text, value) < 0 ? err_nomem(e) : 0;
+}
+
+/* "bridge=com.docker.network.driver.mtu=1450" */
+static int set_network_opt(struct daemon_config *c, const char *value, struct err *e)
+{
+	const char *eq = strchr(value, '='), *eq2 = eq ? strchr(eq + 1, '=') : NULL;
+	auto_free char *driver = eq2 ? strndup(value, (size_t)(eq - value)) : NULL;
+	auto_free char *key = eq2 ? strndup(eq + 1, (size_t)(eq2 - eq - 1)) : NULL;
+	json_t *opts;
+
+	if (!eq2 || eq == value || eq2 == eq + 1)
+		return err_invalid(e, "invalid field '%s' must be a driver=key=value", value);
+	if (!c->network_opts)
+		c->network_opts = json_object();
+	opts = driver ? json_object_get(c->network_opts, driver) : NULL;
+	if (!opts && driver) {
+		opts = json_object();
+		if (json_object_set_new(c->network_opts, driver, opts) < 0)
+			opts = NULL;
+	}
+	return !opts || !key || json_object_set_new(opts, key, json_string(eq2 + 1)) < 0
+		       ? err_nomem(e)
+		       : 0;
 }
 
 static int set_bool(const char *value, bool *ret, struct err *e)
@@ -315,6 +375,8 @@ int option_set(struct daemon_config *c, const struct option *o, const char *valu
 		return set_format(c, value, e);
 	case OPT_POOL:
 		return set_pool(c, value, e);
+	case OPT_NETOPT:
+		return set_network_opt(c, value, e);
 	case OPT_ALWAYS:
 	case OPT_IGNORED:
 	case OPT_IGNORED_BOOL:
@@ -339,6 +401,8 @@ static const char *type_word(const struct option *o)
 		return " uint";
 	case OPT_POOL:
 		return " pool-options";
+	case OPT_NETOPT:
+		return " map";
 	default:
 		return " string";
 	}

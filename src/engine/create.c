@@ -119,6 +119,8 @@ static int claim(struct container *c, json_t *body, char ***warnings, struct err
 	if (r >= 0)
 		r = endpoints_create(c, networking, e);
 	if (r >= 0)
+		r = links_check(c, e);
+	if (r >= 0)
 		r = container_save(c, e);
 	return r;
 }

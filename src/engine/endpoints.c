@@ -12,14 +12,64 @@
 void endpoint_spec_done(struct endpoint_spec *s)
 {
 	strv_free(s->aliases);
+	strv_free(s->link_local);
 	*s = (struct endpoint_spec){0};
+}
+
+/* --ip or --ip6 */
+static int take_ip(const json_t *ipam, const char *key, int fam, struct ip *ret, struct err *e)
+{
+	const char *text = NULL;
+	int r = ipam ? json_get_str(ipam, "EndpointIPAMConfig", key, &text, e) : 0;
+
+	if (r < 0 || str_empty(text))
+		return r;
+	if (ip_parse(text, ret) < 0 || ip_fam(*ret) != fam)
+		return err_invalid(e, "invalid endpoint settings:\ninvalid IPv%d address: %s",
+				   fam == V6 ? 6 : 4, text);
+	return 0;
+}
+
+static int take_mac(const json_t *cfg, uint8_t mac[6], struct err *e)
+{
+	const char *text = NULL;
+	int r = json_get_str(cfg, "EndpointSettings", "MacAddress", &text, e);
+
+	return r >= 0 && !str_empty(text) && mac_parse(text, mac) < 0
+		       ? err_invalid(e, "invalid MAC address: %s", text)
+		       : r;
+}
+
+static int parse(const json_t *cfg, struct endpoint_spec *s, struct err *e)
+{
+	json_t *ipam = NULL;
+	int64_t priority = 0;
+	int r = json_get_obj(cfg, "EndpointSettings", "IPAMConfig", &ipam, e);
+
+	if (r >= 0)
+		r = take_ip(ipam, "IPv4Address", V4, &s->ip[V4], e);
+	if (r >= 0)
+		r = take_ip(ipam, "IPv6Address", V6, &s->ip[V6], e);
+	if (r >= 0 && ipam)
+		r = json_get_strv(ipam, "EndpointIPAMConfig", "LinkLocalIPs", false, &s->link_local,
+				  e);
+	if (r >= 0)
+		r = take_mac(cfg, s->mac, e);
+	if (r >= 0)
+		r = json_get_i64(cfg, "EndpointSettings", "GwPriority", &priority, e);
+	if (r >= 0)
+		r = json_get_strmap(cfg, "EndpointSettings", "DriverOpts", &s->driver_opts, e);
+	if (r >= 0)
+		r = json_get_strv(cfg, "EndpointSettings", "Aliases", false, &s->aliases, e);
+	if (r >= 0 && (priority < INT32_MIN || priority > INT32_MAX))
+		r = err_invalid(e, "invalid GwPriority: %lld", (long long)priority);
+	s->gw_priority = (int)priority;
+	return r;
 }
 
 int endpoint_spec_parse(struct container *c, const json_t *cfg, struct endpoint_spec *ret,
 			struct err *e)
 {
-	json_t *ipam = NULL, *opts = NULL;
-	const char *ip = NULL, *ip6 = NULL, *mac = NULL;
 	int r;
 
 	*ret = (struct endpoint_spec){.container_id = c->id,
@@ -31,29 +81,7 @@ int endpoint_spec_parse(struct container *c, const json_t *cfg, struct endpoint_
 		return err_invalid(
 			e, "json: cannot unmarshal into Go struct field "
 			   "NetworkingConfig.EndpointsConfig of type network.EndpointSettings");
-	r = json_get_obj(cfg, "EndpointSettings", "IPAMConfig", &ipam, e);
-	if (r >= 0 && ipam)
-		r = json_get_str(ipam, "EndpointIPAMConfig", "IPv4Address", &ip, e);
-	if (r >= 0 && ipam)
-		r = json_get_str(ipam, "EndpointIPAMConfig", "IPv6Address", &ip6, e);
-	if (r >= 0)
-		r = json_get_str(cfg, "EndpointSettings", "MacAddress", &mac, e);
-	if (r >= 0)
-		r = json_get_strmap(cfg, "EndpointSettings", "DriverOpts", &opts, e);
-	if (r >= 0)
-		r = json_get_strv(cfg, "EndpointSettings", "Aliases", false, &ret->aliases, e);
-	if (r < 0)
-		return r;
-	if (!str_empty(ip) && ip4_parse(ip, &ret->ip) < 0)
-		r = err_invalid(e, "invalid endpoint settings:\ninvalid IPv4 address: %s", ip);
-	else if (!str_empty(ip6))
-		r = err_set(e, ERR_UNSUPPORTED, ENOTSUP,
-			    "the IPv6 address %s cannot be given: this version of the engine "
-			    "serves IPv4 only",
-			    ip6);
-	else if (!str_empty(mac) && mac_parse(mac, ret->mac) < 0)
-		r = err_invalid(e, "invalid MAC address: %s", mac);
-	ret->driver_opts = opts;
+	r = parse(cfg, ret, e);
 	if (r < 0)
 		endpoint_spec_done(ret);
 	return r;

@@ -116,14 +116,20 @@ static void on_exit_of(const char *id, int exit_code, bool oom, int64_t finished
 		container_exited(c, exit_code, oom, finished_ns);
 }
 
-static void on_net_event(const char *what, struct network *nw, void *data)
+/* "overlap" is told of the network, the rest of the daemon. */
+static void on_net_event(const char *what, const char *detail, void *data)
 {
 	struct engine *en = data;
+	struct network *nw;
+	json_t *attr = NULL;
 
-	if (nw)
+	if (streq(what, "overlap") && net_find(en->net, detail, &nw, NULL) >= 0) {
 		network_event(en, nw, what, NULL);
-	else
-		engine_event(en, "daemon", what, en->id, NULL);
+		return;
+	}
+	if (detail)
+		attr = json_pack("{s:s}", "detail", detail);
+	engine_event(en, "daemon", what, en->id, attr);
 }
 
 /* ---- the parts ---- */
@@ -165,27 +171,70 @@ static int open_runtime(struct engine *en, struct err *e)
 	return r;
 }
 
+static int given_cidr(const char *text, struct cidr *ret)
+{
+	return text ? cidr_parse(text, ret) : 0;
+}
+
+static int given_ip(const char *text, struct ip *ret)
+{
+	return text ? ip_parse(text, ret) : 0;
+}
+
+/* Checked when they were read. */
+static int net_addresses(const struct daemon_config *c, struct net_config *nc)
+{
+	int r = given_cidr(c->bip, &nc->bip[V4]);
+
+	if (r >= 0)
+		r = given_cidr(c->bip6, &nc->bip[V6]);
+	if (r >= 0)
+		r = given_cidr(c->fixed_cidr, &nc->fixed[V4]);
+	if (r >= 0)
+		r = given_cidr(c->fixed_cidr_v6, &nc->fixed[V6]);
+	if (r >= 0)
+		r = given_ip(c->default_gateway, &nc->default_gw[V4]);
+	if (r >= 0)
+		r = given_ip(c->default_gateway_v6, &nc->default_gw[V6]);
+	return r < 0 ? r : given_ip(c->ip, &nc->default_bind);
+}
+
+/* A /48 of unique local addresses (RFC 4193 3.2): random, and the same in every life. */
+static struct cidr own_ula(const char *id)
+{
+	char text[CIDR_STR];
+	struct cidr c = {0};
+
+	(void)snprintf(text, sizeof(text), "fd%.2s:%.4s:%.4s::/48", id, id + 2, id + 6);
+	return cidr_parse(text, &c) < 0 ? (struct cidr){0} : c;
+}
+
 static int open_net(struct engine *en, const struct programs *p, struct err *e)
 {
 	const struct daemon_config *c = en->config;
-	struct net_config nc = {.exec_root = c->exec_root,
-				.dns_program = p->dns,
-				.life_fd = en->life_fd,
-				.pools = c->pools,
-				.n_pools = c->n_pools,
-				.mtu = (int)c->mtu,
-				.icc = c->icc,
-				.ip_forward = c->ip_forward,
-				.ip_masq = c->ip_masq,
-				.dns = c->dns,
-				.dns_search = c->dns_search,
-				.dns_opts = c->dns_opts};
-	int r;
+	struct net_config nc = {
+		.exec_root = c->exec_root,
+		.dns_program = p->dns,
+		.life_fd = en->life_fd,
+		.pools = c->pools,
+		.n_pools = c->n_pools,
+		.ula = own_ula(en->id),
+		.ipv6 = c->ipv6,
+		.firewall = c->firewall && streq(c->firewall, "respect") ? FIREWALL_RESPECT
+			    : c->firewall && streq(c->firewall, "none")	 ? FIREWALL_NONE
+									 : FIREWALL_OPEN,
+		.network_opts = c->network_opts,
+		.mtu = (int)c->mtu,
+		.icc = c->icc,
+		.ip_forward = c->ip_forward,
+		.ip_masq = c->ip_masq,
+		.dns = c->dns,
+		.dns_search = c->dns_search,
+		.dns_opts = c->dns_opts};
+	int r = net_addresses(c, &nc);
 
-	/* both were checked when they were read */
-	if ((c->bip && cidr4_parse(c->bip, &nc.bip) < 0) ||
-	    (c->ip && ip4_parse(c->ip, &nc.default_bind) < 0))
-		return err_invalid(e, "invalid bip or ip");
+	if (r < 0)
+		return err_invalid(e, "invalid bip, fixed-cidr, default-gateway or ip");
 	r = net_open(en->loop, en->db, en->jobs, &nc, &en->net, e);
 	if (r >= 0)
 		net_on_event(en->net, on_net_event, en);

@@ -89,6 +89,8 @@ const char *container_id(const struct container *c);
 const char *container_name(const struct container *c); /* without the slash */
 const char *container_image_id(const struct container *c);
 int64_t container_created_ns(const struct container *c);
+/* Links of its endpoint on @nw as asked, borrowed; NULL: none */
+const json_t *container_endpoint_links(const struct container *c, struct network *nw);
 const json_t *container_config(const struct container *c);	/* normalised Config */
 const json_t *container_host_config(const struct container *c); /* normalised HostConfig */
 const struct container_state *container_state(const struct container *c);

@@ -200,5 +200,6 @@ void container_exited(struct container *c, int code, bool oom, int64_t when_ns)
 		container_event(c, "oom", NULL, NULL);
 	container_event(c, "die", "exitCode", text);
 	container_network_events(c, "disconnect");
+	links_changed(c);
 	container_clean(c);
 }

@@ -34,15 +34,36 @@ static int put(struct container *c, const char *file, const struct buf *b, struc
 	return r < 0 ? err_sys(e, -r, "cannot write %s of container %s", file, c->id) : 0;
 }
 
-/* The gateway of the container's first network, for "host-gateway". */
-static uint32_t host_gateway(struct container *c)
+/* host-gateway: --host-gateway-ip, else the gateway of the container's first network that has one
+ * of the family. Without any (host mode) the host is itself. */
+static struct ip host_gateway(struct container *c, int fam)
 {
+	char *const *said = c->en->config->host_gateway_ips;
 	struct endpoint *ep = NULL;
+	bool any = false;
 
-	while ((ep = net_container_endpoint_next(c->en->net, c->id, ep)))
-		if (endpoint_gateway(ep))
-			return endpoint_gateway(ep);
-	return 0x7f000001; /* host mode: the host itself */
+	for (; said && *said; said++) {
+		struct ip ip;
+
+		if (ip_parse(*said, &ip) >= 0 && ip_fam(ip) == fam)
+			return ip;
+	}
+	while ((ep = net_container_endpoint_next(c->en->net, c->id, ep))) {
+		any = true;
+		if (ip_set(endpoint_gateway(ep, fam)))
+			return endpoint_gateway(ep, fam);
+	}
+	return any && !streq(container_network_mode(c), "host") ? (struct ip){0}
+	       : fam == V4					? ip_v4(0x7f000001)
+								: (struct ip){.lo = 1, .family = 6};
+}
+
+static void host_line(struct buf *out, struct ip ip, const char *names)
+{
+	char text[IP_STR];
+
+	if (ip_set(ip))
+		(void)buf_printf(out, "%s\t%s\n", ip_str(ip, text), names);
 }
 
 static void extra_hosts(struct container *c, struct buf *out)
@@ -53,33 +74,31 @@ static void extra_hosts(struct container *c, struct buf *out)
 	json_array_foreach(jo(c->host_config, "ExtraHosts"), i, s)
 	{
 		const char *text = json_string_value(s), *sep = strpbrk(text, ":=");
-		char gw[IP4_STR];
+		auto_free char *name = sep ? strndup(text, (size_t)(sep - text)) : NULL;
 
-		if (!sep)
+		if (!name)
 			continue;
-		(void)buf_printf(out, "%s\t%.*s\n",
-				 streq(sep + 1, "host-gateway") ? ip4_str(host_gateway(c), gw)
-								: sep + 1,
-				 (int)(sep - text), text);
+		if (streq(sep + 1, "host-gateway")) {
+			for (int fam = 0; fam < N_FAMILIES; fam++)
+				host_line(out, host_gateway(c, fam), name);
+		} else {
+			size_t n = strlen(sep + 1), bare = sep[1] == '[' && n > 2;
+
+			(void)buf_printf(out, "%.*s\t%s\n", (int)(n - 2 * bare), sep + 1 + bare,
+					 name);
+		}
 	}
 }
 
 static void own_names(struct container *c, struct buf *out)
 {
 	const char *host = js(c->config, "Hostname"), *domain = js(c->config, "Domainname");
+	auto_free char *names = *domain ? str_printf("%s.%s %s", host, domain, host) : NULL;
 	struct endpoint *ep = NULL;
 
-	while ((ep = net_container_endpoint_next(c->en->net, c->id, ep))) {
-		char ip[IP4_STR];
-
-		if (!endpoint_ip(ep))
-			continue;
-		if (*domain)
-			(void)buf_printf(out, "%s\t%s.%s %s\n", ip4_str(endpoint_ip(ep), ip), host,
-					 domain, host);
-		else
-			(void)buf_printf(out, "%s\t%s\n", ip4_str(endpoint_ip(ep), ip), host);
-	}
+	while ((ep = net_container_endpoint_next(c->en->net, c->id, ep)))
+		for (int fam = 0; fam < N_FAMILIES; fam++)
+			host_line(out, endpoint_addr(ep, fam).ip, names ? names : host);
 }
 
 static int write_hosts(struct container *c, struct err *e)
@@ -92,6 +111,7 @@ static int write_hosts(struct container *c, struct err *e)
 		(void)buf_puts(&b, hosts_head);
 	}
 	extra_hosts(c, &b);
+	links_hosts(c, &b);
 	own_names(c, &b);
 	return put(c, "hosts", &b, e);
 }

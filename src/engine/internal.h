@@ -143,6 +143,10 @@ int endpoint_spec_parse(struct container *c, const json_t *cfg, struct endpoint_
 void endpoint_spec_done(struct endpoint_spec *s);
 
 /* files.c */
+/* links.c */
+int links_check(struct container *c, struct err *e) MUST_CHECK; /* at create */
+void links_hosts(struct container *c, struct buf *out);
+void links_changed(struct container *to); /* its addresses: those who link to it are told */
 int files_write(struct container *c, struct err *e) MUST_CHECK; /* hostname, hosts, resolv.conf */
 
 /* start.c */

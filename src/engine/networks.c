@@ -125,6 +125,14 @@ static const char *wanted_key(struct container *c, struct network *nw)
 	return NULL;
 }
 
+const json_t *container_endpoint_links(const struct container *c, struct network *nw)
+{
+	const char *key = wanted_key((struct container *)(uintptr_t)c, nw);
+	const json_t *links = key ? jo(json_object_get(c->wanted, key), "Links") : NULL;
+
+	return json_array_size(links) ? links : NULL;
+}
+
 static int want(struct container *c, struct network *nw, json_t *endpoint, struct err *e)
 {
 	json_t *cfg = endpoint ? json_deep_copy(endpoint) : json_null();
@@ -174,6 +182,7 @@ int engine_connect(struct engine *en, struct network *nw, struct container *c, j
 		return r;
 	}
 	rewrite_files(c);
+	links_changed(c);
 	network_event(en, nw, "connect", c->id);
 	return 0;
 }
@@ -252,6 +261,7 @@ int engine_disconnect(struct engine *en, struct network *nw, const char *contain
 	if (r < 0)
 		return r;
 	rewrite_files(c);
+	links_changed(c);
 	network_event(en, nw, "disconnect", c->id);
 	return 0;
 }

@@ -21,14 +21,8 @@ static int one_binding(const char *key, const json_t *b, struct net_publish *ret
 	if (!json_is_object(b))
 		return err_invalid(e, "json: cannot unmarshal into Go struct field PortBinding of "
 				      "type nat.PortBinding");
-	if (*ip && strchr(ip, ':'))
-		return err_set(e, ERR_UNSUPPORTED, ENOTSUP,
-			       "publishing on the IPv6 address %s is not supported yet: name an "
-			       "IPv4 address",
-			       ip);
-	if (*ip && ip4_parse(ip, &ret->host_ip) < 0)
+	if (*ip && ip_parse(ip, &ret->host_ip) < 0)
 		return err_invalid(e, "invalid IP address in port binding: %s", ip);
-	ret->host_ip_given = *ip != 0;
 	if (!*hp || streq(hp, "0"))
 		return 0;
 	host = str_printf("%s/%s", hp, proto_name(ret->proto));

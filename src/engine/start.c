@@ -365,6 +365,7 @@ static void finished(int result, const struct err *e, void *ctx)
 		return;
 	}
 	container_network_events(c, "connect");
+	links_changed(c);
 	container_event(c, "start", NULL, NULL);
 	cb(0, NULL, data);
 	if (c->early_exit)

@@ -114,6 +114,16 @@ static int check_resources(const json_t *host, struct err *e)
 	return 0;
 }
 
+/* --add-host takes IPv6 addresses in brackets, too. */
+static int host_ip(const char *text, struct ip *ret)
+{
+	auto_free char *bare = text[0] == '[' && text[strlen(text) - 1] == ']'
+				       ? strndup(text + 1, strlen(text) - 2)
+				       : NULL;
+
+	return ip_parse(bare ? bare : text, ret);
+}
+
 static int check_hosts(const json_t *host, struct err *e)
 {
 	json_t *s;
@@ -122,20 +132,18 @@ static int check_hosts(const json_t *host, struct err *e)
 	json_array_foreach(jo(host, "ExtraHosts"), i, s)
 	{
 		const char *text = json_string_value(s), *sep = strpbrk(text, ":=");
-		uint32_t addr;
+		struct ip addr;
 
 		if (!sep || sep == text)
 			return err_invalid(e, "bad format for add-host: \"%s\"", text);
-		if (!streq(sep + 1, "host-gateway") && ip4_parse(sep + 1, &addr) < 0 &&
-		    !strchr(sep + 1, ':'))
+		if (!streq(sep + 1, "host-gateway") && host_ip(sep + 1, &addr) < 0)
 			return err_invalid(e, "invalid IP address in add-host: \"%s\"", sep + 1);
 	}
 	json_array_foreach(jo(host, "Dns"), i, s)
 	{
-		uint32_t addr;
+		struct ip addr;
 
-		if (ip4_parse(json_string_value(s), &addr) < 0 &&
-		    !strchr(json_string_value(s), ':'))
+		if (ip_parse(json_string_value(s), &addr) < 0)
 			return err_invalid(e, "invalid IP address: %s", json_string_value(s));
 	}
 	return 0;
@@ -153,11 +161,6 @@ static int check_unsupported(struct engine *en, const json_t *host, struct err *
 	if (json_array_size(jo(host, "VolumesFrom")))
 		return err_set(e, ERR_UNSUPPORTED, ENOTSUP,
 			       "--volumes-from is not supported yet: name the volumes with -v");
-	if (json_array_size(jo(host, "Links")))
-		return err_set(
-			e, ERR_UNSUPPORTED, ENOTSUP,
-			"links are not supported yet: put the containers on one user-defined "
-			"network, where they find each other by name");
 	if (json_array_size(jo(host, "DeviceRequests")))
 		return err_invalid(
 			e, "could not select device driver \"\" with capabilities: [[gpu]]");

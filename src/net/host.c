@@ -17,7 +17,7 @@
 
 #include "net/internal.h"
 
-void spans_add(struct spans *s, struct cidr4 c)
+void spans_add(struct spans *s, struct cidr c)
 {
 	if (s->n == s->room) {
 		size_t room = s->room ? s->room * 2 : 64;
@@ -30,7 +30,7 @@ void spans_add(struct spans *s, struct cidr4 c)
 		s->list = more;
 		s->room = room;
 	}
-	s->list[s->n++] = (struct span){cidr4_first(c), cidr4_last(c)};
+	s->list[s->n++] = (struct span){cidr_first(c), cidr_last(c)};
 }
 
 /* ---- whose is it ---- */
@@ -41,6 +41,11 @@ static bool is_ours(const struct net *n, int ifindex)
 
 	(void)snprintf(key, sizeof(key), "%d", ifindex);
 	return ifindex && map_get(n->our_links, key);
+}
+
+bool host_is_ours(int ifindex, void *net)
+{
+	return is_ours(net, ifindex);
 }
 
 void host_ours(struct net *n, int ifindex)
@@ -101,45 +106,86 @@ static void take_changes(struct net *n)
 
 /* ---- reading ---- */
 
-static int block_route(struct cidr4 dst, int oif, uint32_t table, void *data)
+static void note_uplink(struct net *n, int oif)
 {
-	struct net *n = data;
+	struct rtnl_link l;
+
+	if (oif && rtnl_link_by_index(n->rtnl, oif, &l) >= 0 && l.mtu > 0 &&
+	    (!n->uplink_mtu || l.mtu < n->uplink_mtu))
+		n->uplink_mtu = l.mtu;
+}
+
+struct uplinks {
+	int list[8];
+	size_t n;
+};
+
+struct reading {
+	struct net *net;
+	struct uplinks up;
+};
+
+static int block_route(struct cidr dst, int oif, uint32_t table, void *data)
+{
+	struct reading *r = data;
 
 	(void)table;
-	if (dst.len > 1 &&
-	    !is_ours(n, oif)) /* a default route, also split in two halves, blocks nothing */
-		spans_add(&n->host, dst);
+	if (is_ours(r->net, oif))
+		return 0;
+	if (dst.len == 0 && r->up.n < ARRAY_SIZE(r->up.list))
+		r->up.list[r->up.n++] = oif;
+	/* a default route, also split in two halves, blocks nothing; every link has its fe80::/64
+	 */
+	if (dst.len > 1 && !(dst.ip.family == 6 && ip_is_link_local(dst.ip)))
+		spans_add(&r->net->host, dst);
 	return 0;
 }
 
-static int block_addr(int ifindex, struct cidr4 addr, void *data)
+static int block_addr(int ifindex, struct cidr addr, void *data)
 {
-	struct net *n = data;
+	struct reading *r = data;
 
-	if (!is_ours(n, ifindex))
-		spans_add(&n->host, addr);
+	if (!is_ours(r->net, ifindex) && !(addr.ip.family == 6 && ip_is_link_local(addr.ip)))
+		spans_add(&r->net->host, addr);
 	return 0;
+}
+
+/* What is not ours, unless it is known from the last time. */
+static int read_host(struct net *n)
+{
+	struct reading rd = {.net = n};
+	int r;
+
+	take_changes(n);
+	if (n->host_known)
+		return 0;
+	n->host.n = 0;
+	n->host.fail = 0;
+	n->uplink_mtu = 0;
+	r = rtnl_route_each(n->rtnl, block_route, &rd);
+	if (r >= 0)
+		r = rtnl_addr_each(n->rtnl, block_addr, &rd);
+	if (r >= 0)
+		r = n->host.fail;
+	for (size_t i = 0; r >= 0 && i < rd.up.n; i++)
+		note_uplink(n, rd.up.list[i]);
+	n->host_known = r >= 0;
+	return r;
+}
+
+int host_uplink_mtu(struct net *n)
+{
+	return read_host(n) < 0 ? 0 : n->uplink_mtu;
 }
 
 int host_blocked(struct net *n, struct spans *out, struct err *e)
 {
-	int r = 0;
+	int r = read_host(n);
 
-	take_changes(n);
-	if (!n->host_known) {
-		n->host.n = 0;
-		n->host.fail = 0;
-		r = rtnl_route_each(n->rtnl, block_route, n);
-		if (r >= 0)
-			r = rtnl_addr_each(n->rtnl, block_addr, n);
-		if (r >= 0)
-			r = n->host.fail;
-		if (r < 0)
-			return err_sys(e, -r, "cannot read the host's routes and addresses");
-		n->host_known = true;
-	}
+	if (r < 0)
+		return err_sys(e, -r, "cannot read the host's routes and addresses");
 	for (size_t i = 0; i < n->host.n; i++) {
-		spans_add(out, (struct cidr4){0, 32});
+		spans_add(out, (struct cidr){n->host.list[i].first, 0});
 		if (!out->fail)
 			out->list[out->n - 1] = n->host.list[i];
 	}
@@ -148,7 +194,8 @@ int host_blocked(struct net *n, struct spans *out, struct err *e)
 
 int host_open(struct net *n)
 {
-	static const int groups[] = {RTNLGRP_IPV4_ROUTE, RTNLGRP_IPV4_IFADDR};
+	static const int groups[] = {RTNLGRP_IPV4_ROUTE, RTNLGRP_IPV4_IFADDR, RTNLGRP_IPV6_ROUTE,
+				     RTNLGRP_IPV6_IFADDR};
 	int r = map_new(&n->our_links);
 
 	if (r < 0)

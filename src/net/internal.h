@@ -1,164 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* internal.h - the objects behind net.h and the verbs its files share */
+/* internal.h - the verbs that net/'s files share, file by file */
 #pragma once
 
-#include "base/list.h"
-#include "base/map.h"
-#include "dns/feed.h"
-#include "loop/job.h"
-#include "loop/loop.h"
-#include "net/ipam.h"
-#include "net/net.h"
-#include "netlink/netns.h"
-#include "netlink/rtnl.h"
-#include "nftables/nft.h"
-#include "state/tables.h"
+#include "net/objects.h"
 
-/* IFLA_GROUP marks every link of ours, so that recovery knows them without a name */
-#define GROUP_BRIDGE   0xa7011001u
-#define GROUP_ENDPOINT 0xa7011002u
-#define GROUP_FREE     0xa7011003u /* bridges of removed networks, kept a moment for the next */
-#define GROUP_DEAD     0xa7011004u /* host ends of gone endpoints, deleted by a job */
-
-struct net_driver;
-struct chore;
-
-struct stale_flow { /* conntrack entries to flush: of a published port, or (port 0) of an address */
-	uint32_t addr;
-	uint16_t port;
-	uint8_t proto;
-};
-
-struct span { /* addresses, both ends included */
-	uint32_t first, last;
-};
-
-struct spans {
-	struct span *list;
-	size_t n, room;
-	int fail; /* sticky */
-};
-
-struct net {
-	struct loop *loop;
-	struct db *db;
-	struct job_pool *jobs;
-	struct net_config config;
-	struct rtnl *rtnl;
-	struct nft *nft;
-	struct feed *feed;
-	struct list networks;	     /* oldest first */
-	struct map *by_id, *by_name; /* networks */
-	struct map *sandboxes;	     /* by container id */
-	struct map *containers;	     /* struct container_eps by container id */
-	struct map *ports;	     /* "proto port" -> struct port_users */
-	int64_t released_ns;	     /* when ports were last given up */
-	struct nft_tx *booting;	     /* elements collected for the replacement at start */
-	/* reaper.c: what is deleted later */
-	struct source *bridge_timer, *dead_timer, *flush_soon;
-	unsigned free_serial;
-	char *free_names[64]; /* renamed bridges ready for reuse */
-	size_t n_free;
-	struct chore *flushing;	  /* the running job that flushes conntrack entries, or NULL */
-	struct list chores;	  /* every running job: cut off from us by net_close() */
-	struct stale_flow *stale; /* what the next flush takes */
-	size_t n_stale;
-	bool switched_forwarding;
-	/* host.c: the host's routes and addresses */
-	struct mnl_socket *changes;
-	struct map *our_links; /* ifindex as text, of every bridge we have or had */
-	struct spans host;
-	bool host_known;
-	void (*on_event)(const char *what, struct network *nw, void *data);
-	void *on_event_data;
-};
-
-struct network {
-	struct net *net;
-	struct list node;
-	char id[ID_LEN + 1];
-	struct network_spec spec;
-	int64_t created_ns;
-	const struct net_driver *driver;
-	bool predefined, default_bridge;
-	/* bridge networks */
-	struct cidr4 subnet; /* len 0: none */
-	uint32_t gateway;
-	struct ipam *ipam;
-	char bridge[16];
-	bool bridge_named; /* by the user */
-	int ifindex;
-	uint8_t mac[6];
-	int mtu;
-	bool icc, masq;
-	uint32_t bind_ip;
-	char ifprefix[12];
-	struct list endpoints;
-};
-
-struct endpoint {
-	struct list node;  /* of the network */
-	struct list cnode; /* of the container, in the order asked */
-	struct network *nw;
-	struct container_eps *owner;
-	char id[ID_LEN + 1];
-	char *container_name, *hostname;
-	char **aliases, **names; /* names: NULL on networks without DNS */
-	uint32_t static_ip, last_ip, ip;
-	uint8_t asked_mac[6], mac[6];
-	json_t *driver_opts;
-	bool attached;
-	char host_name[16], ifname[16];
-};
-
-struct container_eps { /* the endpoints of one container */
-	char id[ID_LEN + 1];
-	char **dns; /* loading: the --dns servers of its last start, kept in the endpoints' rows */
-	struct list endpoints;
-};
-
-struct port_user { /* one reserved host port */
-	struct list node;
-	struct sandbox *sb;
-	uint32_t host_ip;
-};
-
-struct port_users {
-	struct list users;
-};
-
-struct sandbox {
-	struct net *net;
-	char container_id[ID_LEN + 1];
-	char *container_name;
-	char *path;
-	int netns;
-	uint16_t dns_port; /* 0: no resolver */
-	bool external;
-	char **dns;
-	struct endpoint *gateway;    /* whose default route and published ports it has */
-	struct net_publish *publish; /* as asked, for a network that is connected later */
-	size_t n_publish;
-	struct net_port *ports; /* what is reserved */
-	size_t n_ports;
-	uint32_t ports_target; /* the address the elements point to, 0: none programmed */
-	bool claimed;	       /* recovery: the engine knows it */
-};
-
-struct net_driver {
-	const char *name;
-	bool user_creatable;
-	int (*parse)(struct net *n, struct network *nw, struct err *e); /* options and IPAM */
-	int (*create)(struct net *n, struct network *nw,
-		      struct err *e); /* kernel and firewall; undoes itself on failure */
-	void (*destroy)(struct net *n, struct network *nw); /* idempotent */
-	int (*attach)(struct net *n, struct endpoint *ep, struct sandbox *sb, struct err *e);
-	/* @sb: the namespace lives on and must not see the link any more; NULL: it goes too.
-	 * Idempotent */
-	void (*detach)(struct net *n, struct endpoint *ep, struct sandbox *sb);
-};
-
-extern const struct net_driver driver_bridge, driver_host, driver_null;
+extern const struct net_driver driver_bridge, driver_macvlan, driver_ipvlan, driver_host,
+	driver_null;
 const struct net_driver *net_driver_find(const char *name);
 
 /* network.c */
@@ -172,23 +19,71 @@ int network_save(struct network *nw, enum phase phase, struct err *e) MUST_CHECK
 int network_spec_to_json(const struct network *nw, char **ret, struct err *e) MUST_CHECK;
 int network_spec_from_json(const char *text, struct network *nw, struct err *e) MUST_CHECK;
 int network_spec_copy(const struct network_spec *from, struct network_spec *to) MUST_CHECK;
+/* IPAM rows of a family that is off go, as in Docker */
+void network_spec_drop_off(struct network_spec *s);
+void network_spec_drop_rows(struct network_spec *s);
 const char *network_option(const struct network *nw, const char *key); /* NULL: not given */
-int network_ipam_check(const struct network_spec *s,
-		       struct err *e) MUST_CHECK; /* pure; Docker's texts, all at once */
+/* settle.c: what the daemon and a configuration-only network add to what was asked */
+int network_settle(struct net *n, struct network *nw, struct err *e) MUST_CHECK;
+/* ipam_check.c. Pure; Docker's texts, all mistakes at once */
+int network_ipam_check(const struct network_spec *s, struct err *e) MUST_CHECK;
+/* options.c: what all drivers have (MTU, interface prefix), and what bridges have */
+int options_common(struct network *nw, struct err *e) MUST_CHECK;
+int options_bridge(struct network *nw, struct err *e) MUST_CHECK;
+int options_advertise(const json_t *opts, int *ret_n, int *ret_ms, struct err *e) MUST_CHECK;
+bool link_name_ok(const char *name); /* also safe in the firewall's text and below /proc/sys */
+/* subnets.c: fam[].subnet, gateway and ipam from the IPAM rows, or chosen (and written into them)
+ */
+int subnets_take(struct net *n, struct network *nw, struct err *e) MUST_CHECK;
+/* plug.c: an endpoint's own half, whatever the driver */
+int plug_choose(struct net *n, struct endpoint *ep,
+		struct err *e) MUST_CHECK; /* addresses, MAC, interface name */
+/* the interface ep->ifname in @sb's namespace: addresses, up, announced; then its sysctls */
+int plug_inside(struct endpoint *ep, struct sandbox *sb, struct err *e) MUST_CHECK;
+/* out of the container's sight at once, so that its name is free */
+void plug_hide(const struct endpoint *ep, const struct sandbox *sb);
+int plug_check(const struct endpoint_spec *s, struct err *e) MUST_CHECK; /* pure: driver options */
+void plug_quiet(struct endpoint *ep);					 /* announces no more */
+void plug_remove(const struct endpoint *ep, const struct sandbox *sb);	 /* deletes its interface */
+bool plug_there(const struct endpoint *ep, const struct sandbox *sb);	 /* its interface exists */
+/* drivers/parent.c: networks on top of an interface of the host */
+typedef int upper_add(struct rtnl *nl, const struct rtnl_virtual *v, const struct network *nw,
+		      struct err *e);
+int parent_parse(struct net *n, struct network *nw, struct err *e) MUST_CHECK;
+int parent_create(struct net *n, struct network *nw, struct err *e) MUST_CHECK;
+void parent_destroy(struct net *n, struct network *nw);
+int parent_attach(struct net *n, struct endpoint *ep, struct sandbox *sb, upper_add *add,
+		  struct err *e) MUST_CHECK;
+void parent_detach(struct net *n, struct endpoint *ep, struct sandbox *sb, bool alive);
+bool parent_whole(struct net *n, const struct endpoint *ep, const struct sandbox *sb);
+/* brnf.c */
+void brnf_open(struct net *n);
+void brnf_close(struct net *n);
+bool brnf_look(struct net *n); /* is bridge-nf-call on? Ports of all networks follow a change */
+/* forward.c */
+int forwarding_on(struct net *n, int fam, struct err *e) MUST_CHECK; /* once a life */
+/* at the start: IPv4, and what a life before has switched on */
+int forwarding_resume(struct net *n, struct err *e) MUST_CHECK;
+void forwarding_settle(
+	struct net *n);		    /* a network went: IPv6 off again with the last that needs it */
+void forwarding_off(struct net *n); /* at the end, with the table */
 /* pools.c */
-int pools_pick(struct net *n, struct cidr4 *ret, struct err *e) MUST_CHECK;
-int pools_check(struct net *n, struct cidr4 subnet,
+/* @size: prefix length asked for, 0: the pool's */
+int pools_pick(struct net *n, int fam, uint8_t size, struct cidr *ret, struct err *e) MUST_CHECK;
+int pools_check(struct net *n, struct cidr subnet,
 		struct err *e) MUST_CHECK; /* an asked subnet against our networks */
 /* Pure: the first subnet of @pools that touches none of @blocked (sorted and merged in place).
  * Return: 0, -ENOSPC. Complexity: O(n log n) of blocked, never of candidates */
 int pools_first_free(const struct net_pool *pools, size_t n_pools, struct span *blocked,
-		     size_t n_blocked, struct cidr4 *ret) MUST_CHECK;
+		     size_t n_blocked, struct cidr *ret) MUST_CHECK;
 /* host.c */
 int host_open(struct net *n) MUST_CHECK;
 void host_close(struct net *n);
 void host_ours(struct net *n, int ifindex); /* a bridge of ours: its routes are not the host's */
 int host_blocked(struct net *n, struct spans *out, struct err *e) MUST_CHECK; /* appends */
-void spans_add(struct spans *s, struct cidr4 c);
+bool host_is_ours(int ifindex, void *net);
+int host_uplink_mtu(struct net *n); /* 0: unknown */
+void spans_add(struct spans *s, struct cidr c);
 /* endpoint.c */
 struct endpoint *endpoint_alloc(void);
 void endpoint_free(struct endpoint *ep);
@@ -201,8 +96,8 @@ struct container_eps *container_eps_find(struct net *n, const char *id);
 /* sandbox.c */
 void sandbox_free(struct sandbox *sb);
 int sandbox_attach(struct sandbox *sb, struct endpoint *ep, struct err *e) MUST_CHECK;
-void sandbox_detach(struct sandbox *sb, struct endpoint *ep);	 /* of a sandbox that lives on */
-struct endpoint *sandbox_best_gateway(const struct sandbox *sb); /* NULL: none */
+void sandbox_detach(struct sandbox *sb, struct endpoint *ep); /* of a sandbox that lives on */
+struct endpoint *sandbox_best_gateway(const struct sandbox *sb, int fam); /* NULL: none */
 int sandbox_elect(struct sandbox *sb,
 		  struct err *e) MUST_CHECK; /* default route and ports to the right endpoint */
 int sandbox_dns(struct sandbox *sb, struct err *e) MUST_CHECK; /* sockets and redirect, once */
@@ -214,14 +109,19 @@ int ports_reserve(struct sandbox *sb, struct err *e) MUST_CHECK; /* sb->publish 
 int ports_restore(struct sandbox *sb, const struct port_row *r,
 		  struct err *e) MUST_CHECK;   /* recovery: a row */
 int ports_hold(struct sandbox *sb) MUST_CHECK; /* recovery: sockets that nobody holds any more */
-int ports_program(struct sandbox *sb, uint32_t target,
-		  struct err *e) MUST_CHECK; /* 0: take them away */
-void ports_elements(struct nft_tx *tx, const struct sandbox *sb, uint32_t target, bool del);
+int ports_program(struct sandbox *sb, const struct published *to, struct err *e) MUST_CHECK;
+void ports_elements(struct nft_tx *tx, const struct sandbox *sb, const struct published *at,
+		    bool del);
+struct published ports_where(const struct sandbox *sb); /* by its gateways */
 void ports_release(struct sandbox *sb);
 /* Pure: how many ports from @i on are one run: same protocol and address, numbers kept, each one
  * more */
 size_t ports_run(const struct net_port *list, size_t n, size_t i);
+/* owner.c: " (by NAME, pid N)" of the program that has a host port, "" where nobody is found */
+void owner_of_port(const struct net_port *p, char *out, size_t size);
 /* resolv.c */
+bool resolv_has_ndots(struct net *n,
+		      char *const *opts); /* of the container, the daemon or the host */
 int resolv_host_servers(char ***ret) MUST_CHECK;
 /* recover.c */
 int recover_sweep_links(struct net *n, struct err *e)

@@ -5,31 +5,45 @@
 
 #include <string.h>
 
-#define RANGE_MAX (1u << 20)
+#define RANGE_MAX (1u << 16)
 
 struct ipam {
-	struct cidr4 subnet;
-	uint32_t first, count, next;
-	uint64_t *bits;	  /* taken */
-	uint64_t *kept;	  /* wanted back by somebody */
-	uint32_t *strays; /* taken addresses outside [first, first + count) */
+	struct cidr subnet;
+	struct ip first;
+	uint32_t count, next;
+	uint64_t *bits;	   /* taken */
+	uint64_t *kept;	   /* wanted back by somebody */
+	struct ip *strays; /* taken addresses outside [first, first + count) */
 	size_t n_strays;
 };
 
-int ipam_new(struct cidr4 subnet, struct cidr4 range, struct ipam **ret)
+/* The network's own address (IPv6: the subnet-router anycast, RFC 4291 2.6.1) and broadcast. */
+static bool is_special(struct cidr subnet, struct ip ip)
+{
+	if (subnet.len >= ip_width(ip) - 1)
+		return false;
+	return ip_eq(ip, cidr_first(subnet)) || (ip.family == 4 && ip_eq(ip, cidr_last(subnet)));
+}
+
+int ipam_new(struct cidr subnet, struct cidr range, struct ipam **ret)
 {
 	struct ipam *p = calloc(1, sizeof(*p));
-	uint32_t last = cidr4_last(range);
+	struct ip last = cidr_last(range);
+	uint64_t count;
 
 	if (!p)
 		return -ENOMEM;
 	p->subnet = subnet;
-	p->first = cidr4_first(range);
-	if (subnet.len < 31 && p->first == cidr4_first(subnet))
-		p->first++;
-	if (subnet.len < 31 && last == cidr4_last(subnet))
-		last--;
-	p->count = last < p->first ? 0 : MIN(last - p->first, RANGE_MAX - 1) + 1;
+	p->first = cidr_first(range);
+	count = ip_distance(last, p->first);
+	count = MIN(count, RANGE_MAX) + 1;
+	if (is_special(subnet, p->first)) {
+		p->first = ip_add(p->first, 1);
+		count--;
+	}
+	if (count && is_special(subnet, last) && ip_distance(last, p->first) < count)
+		count--;
+	p->count = (uint32_t)MIN(count, RANGE_MAX);
 	p->bits = calloc(p->count / 64 + 1, sizeof(*p->bits));
 	p->kept = calloc(p->count / 64 + 1, sizeof(*p->kept));
 	if (!p->bits || !p->kept) {
@@ -55,12 +69,24 @@ static bool taken(const struct ipam *p, uint32_t i)
 	return p->bits[i / 64] >> (i % 64) & 1;
 }
 
-static int take_stray(struct ipam *p, uint32_t addr)
+/* @ret: its bit; false: outside the range */
+static bool in_range(const struct ipam *p, struct ip addr, uint32_t *ret)
 {
-	uint32_t *more;
+	uint64_t i;
+
+	if (addr.family != p->first.family || ip_cmp(addr, p->first) < 0)
+		return false;
+	i = ip_distance(addr, p->first);
+	*ret = (uint32_t)i;
+	return i < p->count;
+}
+
+static int take_stray(struct ipam *p, struct ip addr)
+{
+	struct ip *more;
 
 	for (size_t i = 0; i < p->n_strays; i++)
-		if (p->strays[i] == addr)
+		if (ip_eq(p->strays[i], addr))
 			return -EADDRINUSE;
 	more = reallocarray(p->strays, p->n_strays + 1, sizeof(*more));
 	if (!more)
@@ -70,14 +96,13 @@ static int take_stray(struct ipam *p, uint32_t addr)
 	return 0;
 }
 
-static int take_wanted(struct ipam *p, uint32_t want)
+static int take_wanted(struct ipam *p, struct ip want)
 {
-	uint32_t i = want - p->first;
+	uint32_t i;
 
-	if (!cidr4_has(p->subnet, want) || (p->subnet.len < 31 && (want == cidr4_first(p->subnet) ||
-								   want == cidr4_last(p->subnet))))
+	if (!cidr_has(p->subnet, want) || is_special(p->subnet, want))
 		return -ERANGE;
-	if (want < p->first || i >= p->count)
+	if (!in_range(p, want, &i))
 		return take_stray(p, want);
 	if (taken(p, i))
 		return -EADDRINUSE;
@@ -104,11 +129,11 @@ static bool next_free(const struct ipam *p, bool also_kept, uint32_t *ret)
 	return false;
 }
 
-int ipam_take(struct ipam *p, uint32_t want, uint32_t *ret)
+int ipam_take(struct ipam *p, struct ip want, struct ip *ret)
 {
 	uint32_t i;
 
-	if (want) {
+	if (ip_set(want)) {
 		int r = take_wanted(p, want);
 
 		if (r >= 0)
@@ -119,15 +144,15 @@ int ipam_take(struct ipam *p, uint32_t want, uint32_t *ret)
 		return -ENOSPC;
 	p->bits[i / 64] |= 1ull << (i % 64);
 	p->next = (i + 1) % p->count;
-	*ret = p->first + i;
+	*ret = ip_add(p->first, i);
 	return 0;
 }
 
-void ipam_keep(struct ipam *p, uint32_t addr, bool keep)
+void ipam_keep(struct ipam *p, struct ip addr, bool keep)
 {
-	uint32_t i = addr - p->first;
+	uint32_t i;
 
-	if (addr < p->first || i >= p->count)
+	if (!in_range(p, addr, &i))
 		return;
 	if (keep)
 		p->kept[i / 64] |= 1ull << (i % 64);
@@ -135,16 +160,16 @@ void ipam_keep(struct ipam *p, uint32_t addr, bool keep)
 		p->kept[i / 64] &= ~(1ull << (i % 64));
 }
 
-void ipam_release(struct ipam *p, uint32_t addr)
+void ipam_release(struct ipam *p, struct ip addr)
 {
-	uint32_t i = addr - p->first;
+	uint32_t i;
 
-	if (addr >= p->first && i < p->count) {
+	if (in_range(p, addr, &i)) {
 		p->bits[i / 64] &= ~(1ull << (i % 64));
 		return;
 	}
 	for (size_t k = 0; k < p->n_strays; k++)
-		if (p->strays[k] == addr) {
+		if (ip_eq(p->strays[k], addr)) {
 			p->strays[k] = p->strays[--p->n_strays];
 			return;
 		}

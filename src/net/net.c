@@ -16,114 +16,77 @@
 #include "base/log.h"
 #include "base/str.h"
 #include "net/internal.h"
-
-/* ---- forwarding ---- */
-
-/* What was there when we switched it on, as names in a file below the exec-root, for later lives.
- */
-static int note_uplink(const struct rtnl_link *l, void *data)
-{
-	bool marked = l->group == GROUP_BRIDGE || l->group == GROUP_ENDPOINT ||
-		      l->group == GROUP_FREE || l->group == GROUP_DEAD;
-
-	if (!streq(l->name, "lo") && !marked)
-		(void)buf_printf(data, "%s\n", l->name);
-	return 0;
-}
-
-static int switch_on(struct net *n, const char *mark, struct buf *names, struct err *e)
-{
-	int r = rtnl_link_each(n->rtnl, note_uplink, names);
-
-	if (r >= 0)
-		r = buf_err(names);
-	if (r < 0)
-		return err_sys(e, -r, "cannot list the host's links");
-	/* the mark first: who finds it with forwarding off takes it for an unfinished beginning */
-	r = fs_write(mark, buf_str(names), names->len, 0600);
-	if (r >= 0)
-		r = netns_sysctl("net/ipv4/ip_forward", "1");
-	if (r < 0)
-		return err_sys(e, -r, "cannot switch on net.ipv4.ip_forward");
-	log_info("net.ipv4.ip_forward was off and is on now; the host's own interfaces are not "
-		 "routed among each other");
-	return 0;
-}
-
-/* Switching forwarding on makes nobody a router: what was there is never routed among itself. */
-static int forwarding(struct net *n, struct err *e)
-{
-	auto_free char *mark = str_printf("%s/forwarding", n->config.exec_root);
-	auto_buf struct buf state = BUF_INIT(16), names = BUF_INIT(1 << 20);
-	char *save = NULL;
-	int r = 0;
-
-	if (!mark)
-		return err_nomem(e);
-	if (!n->config.ip_forward)
-		return 0;
-	if (fs_read("/proc/sys/net/ipv4/ip_forward", 8, &state) >= 0 && buf_str(&state)[0] == '0')
-		r = switch_on(n, mark, &names, e);
-	else if (!fs_exists(mark)) /* it was on without us */
-		return 0;
-	else if ((r = fs_read(mark, 1 << 20, &names)) < 0)
-		(void)err_sys(e, -r, "cannot read %s", mark);
-	if (r < 0)
-		return r;
-	n->switched_forwarding = true;
-	for (char *name = names.len ? strtok_r(names.data, "\n", &save) : NULL; name;
-	     name = strtok_r(NULL, "\n", &save))
-		if (!strpbrk(name, "\"\\*")) /* would be read as something else */
-			nft_add(n->booting, "uplinks", "\"%s\"", name);
-	return 0;
-}
-
-static void forwarding_off(struct net *n)
-{
-	auto_free char *mark = str_printf("%s/forwarding", n->config.exec_root);
-
-	if (!n->switched_forwarding || !mark)
-		return;
-	if (netns_sysctl("net/ipv4/ip_forward", "0") < 0)
-		log_warn("net.ipv4.ip_forward cannot be switched off again");
-	else if (fs_unlink(mark) < 0)
-		log_warn("%s cannot be removed", mark);
-}
+#include "net/neighbours.h"
 
 /* ---- the store ---- */
+
+static int set_option(json_t *o, const char *key, const char *value)
+{
+	return json_object_set_new(o, key, json_string(value));
+}
+
+/* --bip, --fixed-cidr, --default-gateway: the IPAM row of one family. */
+static int default_row(struct net *n, struct network *nw, int fam)
+{
+	const struct net_config *c = &n->config;
+	struct cidr net = c->bip[fam].len ? cidr_net(c->bip[fam]) : c->fixed[fam];
+	char subnet[CIDR_STR], gw[IP_STR], range[CIDR_STR];
+	struct network_ipam *row;
+
+	if (!net.len)
+		return 0;
+	row = &nw->spec.ipam[nw->spec.n_ipam++];
+	if (str_set(&row->subnet, cidr_str(net, subnet)) < 0 ||
+	    str_set(&row->gateway, c->bip[fam].len ? ip_str(c->bip[fam].ip, gw) : NULL) < 0 ||
+	    str_set(&row->ip_range,
+		    c->bip[fam].len && c->fixed[fam].len ? cidr_str(c->fixed[fam], range) : NULL) <
+		    0)
+		return -ENOMEM;
+	return 0;
+}
 
 /* What the daemon's flags say about "bridge" holds from each start on. */
 static int default_options(struct net *n, struct network *nw)
 {
 	const struct net_config *c = &n->config;
 	json_t *o = nw->spec.options;
-	char ip[IP4_STR], gw[IP4_STR], subnet[CIDR4_STR], mtu[12];
+	char ip[IP_STR] = "0.0.0.0", mtu[12];
 	struct rtnl_link l;
 	const char *name = *nw->bridge ? nw->bridge : "docker0";
+	int r;
 
 	if (streq(name, "docker0") && rtnl_link_get(n->rtnl, name, &l) >= 0 &&
 	    l.group != GROUP_BRIDGE)
 		name = "atoll0"; /* another engine's */
-	(void)snprintf(mtu, sizeof(mtu), "%d", c->mtu ? c->mtu : 1500);
-	if (json_object_set_new(o, "com.docker.network.bridge.default_bridge",
-				json_string("true")) < 0 ||
-	    json_object_set_new(o, "com.docker.network.bridge.enable_icc",
-				json_string(c->icc ? "true" : "false")) < 0 ||
-	    json_object_set_new(o, "com.docker.network.bridge.enable_ip_masquerade",
-				json_string(c->ip_masq ? "true" : "false")) < 0 ||
-	    json_object_set_new(o, "com.docker.network.bridge.host_binding_ipv4",
-				json_string(ip4_str(c->default_bind, ip))) < 0 ||
-	    json_object_set_new(o, "com.docker.network.bridge.name", json_string(name)) < 0 ||
-	    json_object_set_new(o, "com.docker.network.driver.mtu", json_string(mtu)) < 0)
+	if (ip_set(c->default_bind))
+		(void)ip_str(c->default_bind, ip);
+	(void)snprintf(mtu, sizeof(mtu), "%d",
+		       c->mtu		    ? c->mtu
+		       : host_uplink_mtu(n) ? host_uplink_mtu(n)
+					    : 1500);
+	r = set_option(o, "com.docker.network.bridge.default_bridge", "true");
+	if (r >= 0)
+		r = set_option(o, "com.docker.network.bridge.enable_icc",
+			       c->icc ? "true" : "false");
+	if (r >= 0)
+		r = set_option(o, "com.docker.network.bridge.enable_ip_masquerade",
+			       c->ip_masq ? "true" : "false");
+	if (r >= 0)
+		r = set_option(o, "com.docker.network.bridge.host_binding_ipv4", ip);
+	if (r >= 0)
+		r = set_option(o, "com.docker.network.bridge.name", name);
+	if (r >= 0)
+		r = set_option(o, "com.docker.network.driver.mtu", mtu);
+	if (r < 0)
 		return -ENOMEM;
-	if (!c->bip.len)
-		return 0;
-	nw->spec.n_ipam = 1; /* there is always room for one row */
-	(void)cidr4_str((struct cidr4){cidr4_first(c->bip), c->bip.len}, subnet);
-	if (str_set(&nw->spec.ipam[0].subnet, subnet) < 0 ||
-	    str_set(&nw->spec.ipam[0].gateway, ip4_str(c->bip.addr, gw)) < 0)
-		return -ENOMEM;
-	return 0;
+	nw->spec.off[V6] = !c->ipv6;
+	if (c->bip[V4].len || c->fixed[V4].len || c->bip[V6].len || c->fixed[V6].len) {
+		network_spec_drop_rows(&nw->spec); /* there is always room for one a family */
+		r = default_row(n, nw, V4);
+		if (r >= 0 && c->ipv6)
+			r = default_row(n, nw, V6);
+	}
+	return r;
 }
 
 static int load_network(const struct network_row *row, void *data)
@@ -187,8 +150,11 @@ static int load_sandbox(const struct sandbox_row *row, void *data)
 	if (!sb || map_put(n->sandboxes, sb->container_id, sb) < 0)
 		return -ENOMEM;
 	sb->dns_port = row->dns_port;
-	if (c)
+	if (c) {
 		sb->dns = TAKE_PTR(c->dns);
+		sb->publish = TAKE_PTR(c->publish);
+		sb->n_publish = c->n_publish;
+	}
 	return 0;
 }
 
@@ -197,6 +163,25 @@ static int load_port(const struct port_row *row, void *data)
 	struct sandbox *sb = map_get(((struct net *)data)->sandboxes, row->container_id);
 
 	return sb ? ports_restore(sb, row, NULL) : 0;
+}
+
+/* As sandbox_elect() left it, without touching anything. */
+static void restore_elements(struct net *n, struct sandbox *sb)
+{
+	struct container_eps *c = container_eps_find(n, sb->container_id);
+	struct endpoint *ep;
+
+	for (int fam = 0; fam < N_FAMILIES; fam++) {
+		sb->gateway[fam] = sandbox_best_gateway(sb, fam);
+		sb->external = sb->external || sb->gateway[fam];
+	}
+	sb->at = ports_where(sb);
+	sb->relayed_to = ip_set(sb->at.target[V6]) ? sb->at.target[V6] : sb->at.target[V4];
+	ports_elements(n->booting, sb, &sb->at, false);
+	if (c)
+		list_for_each (ep, &c->endpoints, cnode)
+			if (ep->attached && ep->nw->driver->elements)
+				ep->nw->driver->elements(n->booting, ep, false);
 }
 
 static int load(struct net *n, struct err *e)
@@ -214,12 +199,7 @@ static int load(struct net *n, struct err *e)
 	while (r >= 0 && (sb = map_next(n->sandboxes, &pos, NULL))) {
 		if (!netns_is_pinned(sb->path))
 			continue;
-		/* as sandbox_elect() left it, without touching anything */
-		sb->gateway = sandbox_best_gateway(sb);
-		sb->external = sb->gateway != NULL;
-		sb->ports_target = sb->gateway && sb->n_ports ? sb->gateway->ip : 0;
-		if (sb->ports_target)
-			ports_elements(n->booting, sb, sb->ports_target, false);
+		restore_elements(n, sb);
 	}
 	return r < 0 ? (e && e->code ? r : err_sys(e, -r, "cannot read the store's networks")) : 0;
 }
@@ -230,7 +210,8 @@ static int predefined(struct net *n, const char *name, const char *driver, struc
 {
 	auto_(network_free) struct network *nw = NULL;
 	struct network_spec spec = {.name = (char *)(uintptr_t)name,
-				    .driver = (char *)(uintptr_t)driver};
+				    .driver = (char *)(uintptr_t)driver,
+				    .off = {[V6] = true}};
 	int r;
 
 	if (map_get(n->by_name, name))
@@ -266,6 +247,49 @@ static void table_is_back(void *data)
 
 	if (n->on_event)
 		n->on_event("repair", NULL, n->on_event_data);
+}
+
+static const char *overlapped(struct cidr dst, void *data)
+{
+	struct net *n = data;
+	const struct network *nw;
+
+	list_for_each (nw, &n->networks, node)
+		if (cidr_overlap(nw->fam[ip_fam(dst.ip)].subnet, dst))
+			return nw->spec.name;
+	return NULL;
+}
+
+static void neighbours_told(const char *what, const char *detail, void *data)
+{
+	struct net *n = data;
+
+	if (n->on_event)
+		n->on_event(what, detail, n->on_event_data);
+}
+
+static void each_bridge(void (*fn)(const char *bridge, void *ctx), void *ctx, void *data)
+{
+	struct net *n = data;
+	struct network *nw;
+
+	list_for_each (nw, &n->networks, node)
+		if (*nw->bridge)
+			fn(nw->bridge, ctx);
+}
+
+static int open_neighbours(struct net *n, struct err *e)
+{
+	struct neighbours_config c = {.loop = n->loop,
+				      .nft = n->nft,
+				      .mode = n->config.firewall,
+				      .ours = host_is_ours,
+				      .overlap = overlapped,
+				      .bridges = each_bridge,
+				      .event = neighbours_told,
+				      .data = n};
+
+	return neighbours_open(&c, &n->neighbours, e);
 }
 
 static int open_parts(struct net *n, struct err *e)
@@ -322,9 +346,10 @@ int net_open(struct loop *l, struct db *db, struct job_pool *jobs, const struct 
 	n->config = *c;
 	list_init(&n->networks);
 	list_init(&n->chores);
+	brnf_open(n);
 	r = open_parts(n, e);
 	if (r >= 0)
-		r = forwarding(n, e);
+		r = forwarding_resume(n, e);
 	if (r >= 0)
 		r = load(n, e);
 	if (r >= 0)
@@ -333,6 +358,8 @@ int net_open(struct loop *l, struct db *db, struct job_pool *jobs, const struct 
 		r = predefined(n, "host", "host", e);
 	if (r >= 0)
 		r = predefined(n, "none", "null", e);
+	if (r >= 0)
+		r = open_neighbours(n, e);
 	if (r >= 0)
 		r = nft_replace(n->booting, e);
 	nft_tx_free(n->booting);
@@ -355,7 +382,8 @@ int net_open(struct loop *l, struct db *db, struct job_pool *jobs, const struct 
 /* Nothing of us stays but the store: the next start makes it all again. */
 static void remove_all_of_us(struct net *n)
 {
-	static const uint32_t groups[] = {GROUP_ENDPOINT, GROUP_DEAD, GROUP_BRIDGE, GROUP_FREE};
+	static const uint32_t groups[] = {GROUP_ENDPOINT, GROUP_DEAD, GROUP_BRIDGE, GROUP_FREE,
+					  GROUP_PARENT};
 
 	forwarding_off(n); /* before the table that keeps uplinks apart */
 	for (size_t i = 0; i < ARRAY_SIZE(groups); i++)
@@ -397,6 +425,7 @@ void net_close(struct net *n, bool remove_all)
 {
 	if (!n)
 		return;
+	neighbours_close(n->neighbours, remove_all);
 	if (remove_all && n->rtnl && n->nft)
 		remove_all_of_us(n);
 	reaper_close(n);
@@ -416,6 +445,7 @@ void net_close(struct net *n, bool remove_all)
 		network_free(nw);
 	}
 	nft_close(n->nft);
+	brnf_close(n);
 	rtnl_close(n->rtnl);
 	host_close(n);
 	map_free(n->by_id);

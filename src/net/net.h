@@ -6,10 +6,10 @@
  * and the store. Everything here is synchronous (kernel work of 0.1 to 3 ms) but for the reaper of
  * bridges. Every function that fails leaves kernel, firewall, resolver and store as they were.
  * Error texts and kinds are Docker's (docs/errors.md). Pointers returned are borrowed until the
- * object is removed. Addresses in host order. IPv4 (IPv6 comes with a later version: EnableIPv6 is
- * refused with a clear text).
+ * object is removed. What a network has once a family is an array of N_FAMILIES (base/ip.h).
  *
- * Drivers are one file each in drivers/ and a row in a table: bridge, host, none ("null").
+ * Drivers are one file each in drivers/ and a row in a table: bridge, macvlan, ipvlan, host, none
+ * ("null").
  * Predefined networks "bridge", "host", "none" exist always.
  */
 #pragma once
@@ -34,20 +34,34 @@ struct sandbox;
 struct job_pool;
 
 struct net_pool { /* --default-address-pool base=..,size=.. */
-	struct cidr4 base;
+	struct cidr base;
 	uint8_t size;
+};
+
+enum firewall_mode { /* --firewall: what other firewalls of this host are told (docs/firewall.md) */
+		     FIREWALL_OPEN,
+		     FIREWALL_RESPECT,
+		     FIREWALL_NONE,
 };
 
 struct net_config {
 	const char *exec_root;	 /* netns pins in <exec_root>/netns/ */
 	const char *dns_program; /* atoll-dns */
 	int life_fd;
-	struct net_pool *pools; /* NULL: 172.17..22 as /16, then 172.23.0.0-172.31.255.255 as /24 */
+	/* NULL: 172.17..22 as /16, then 172.23.0.0-172.31.255.255 as /24. Families it has none of
+	 * come from the default ones */
+	struct net_pool *pools;
 	size_t n_pools;
-	struct cidr4 bip;      /* --bip: bridge "bridge" gateway/len; len 0: automatic */
-	uint32_t default_bind; /* --ip */
-	int mtu;	       /* --mtu, 0: 1500 */
-	bool icc;	       /* --icc of the default bridge */
+	struct cidr ula;	     /* IPv6 networks without a subnet get a /64 of it */
+	struct cidr bip[N_FAMILIES]; /* --bip, --bip6: "bridge"'s gateway/len; not set: automatic */
+	struct cidr fixed[N_FAMILIES];	  /* --fixed-cidr, --fixed-cidr-v6: the range of "bridge" */
+	struct ip default_gw[N_FAMILIES]; /* --default-gateway, --default-gateway-v6: of "bridge" */
+	bool ipv6;			  /* --ipv6: "bridge" has IPv6, too */
+	struct ip default_bind;		  /* --ip; not set: every address of both families */
+	enum firewall_mode firewall;
+	json_t *network_opts; /* --default-network-opt: driver name -> options, or NULL; borrowed */
+	int mtu;	      /* --mtu, 0: the uplink's */
+	bool icc;	      /* --icc of the default bridge */
 	bool ip_forward, ip_masq;
 	char **dns, **dns_search, **dns_opts; /* daemon-wide; borrowed */
 };
@@ -67,7 +81,10 @@ struct network_ipam {			   /* one IPAM.Config row */
 };
 struct network_spec {	     /* owned strings; network_spec_done() */
 	char *name, *driver; /* NULL driver: bridge */
-	bool internal, attachable, enable_ipv6, ipv6_given;
+	bool internal, attachable, config_only;
+	bool off[N_FAMILIES];	/* EnableIPv4 false; EnableIPv6 not true */
+	bool given[N_FAMILIES]; /* the request said which */
+	char *config_from;	/* name of a configuration-only network, or NULL */
 	char *ipam_driver;
 	json_t *ipam_options, *options, *labels; /* objects of strings, or NULL */
 	struct network_ipam *ipam;
@@ -88,7 +105,9 @@ bool network_in_use(const struct network *nw);		       /* an attached endpoint *
 const char *network_id(const struct network *nw);
 const char *network_name(const struct network *nw);
 const char *network_driver(const struct network *nw);
-const char *network_bridge(const struct network *nw); /* interface name, NULL if none */
+const char *network_bridge(const struct network *nw);	      /* interface name, NULL if none */
+bool network_has(const struct network *nw, int fam);	      /* the family is on */
+struct ip network_gateway(const struct network *nw, int fam); /* the host's address on it */
 int64_t network_created_ns(const struct network *nw);
 bool network_internal(const struct network *nw);
 bool network_predefined(const struct network *nw);
@@ -103,8 +122,10 @@ struct endpoint *network_endpoint_next(struct network *nw, struct endpoint *prev
 struct endpoint_spec {
 	const char *container_id, *container_name, *hostname;
 	char **aliases;		    /* strv as asked */
-	uint32_t ip;		    /* --ip, 0 automatic */
+	struct ip ip[N_FAMILIES];   /* --ip, --ip6; not set: automatic */
+	char **link_local;	    /* --link-local-ip */
 	uint8_t mac[6];		    /* zeros: from the address */
+	int gw_priority;	    /* the highest has the default route */
 	json_t *driver_opts;	    /* or NULL */
 	bool by_user_on_default_ok; /* tests only */
 };
@@ -128,10 +149,12 @@ char *const *endpoint_aliases(const struct endpoint *ep);   /* as asked */
 char *const *endpoint_dns_names(const struct endpoint *ep); /* name, aliases, 12-digit id, hostname,
 							       unique; NULL on the default bridge */
 bool endpoint_attached(const struct endpoint *ep);
-uint32_t endpoint_ip(const struct endpoint *ep);	/* 0 while resting */
-uint32_t endpoint_static_ip(const struct endpoint *ep); /* as asked, 0 none */
-uint8_t endpoint_prefix_len(const struct endpoint *ep);
-uint32_t endpoint_gateway(const struct endpoint *ep);
+struct cidr endpoint_addr(const struct endpoint *ep, int fam);	  /* not set while resting */
+struct ip endpoint_static_ip(const struct endpoint *ep, int fam); /* as asked */
+char *const *endpoint_link_local(const struct endpoint *ep);	  /* as asked */
+struct ip endpoint_gateway(const struct endpoint *ep, int fam);
+int endpoint_gw_priority(const struct endpoint *ep);
+const char *endpoint_ifname(const struct endpoint *ep); /* "" while resting */
 const uint8_t *endpoint_mac(const struct endpoint *ep);
 json_t *endpoint_driver_opts(const struct endpoint *ep);
 
@@ -159,7 +182,7 @@ int net_endpoint_attach(struct net *n, struct endpoint *ep, struct err *e) MUST_
 /* what is published now, for inspect and ps */
 struct net_port {
 	uint8_t proto;
-	uint32_t host_ip;
+	struct ip host_ip; /* 0.0.0.0 or ::: every address of the family */
 	uint16_t host_port, port;
 };
 size_t sandbox_ports(const struct sandbox *s, const struct net_port **ret);
@@ -180,6 +203,8 @@ int net_recover_sandbox(struct net *n, const char *container_id, const char *nam
 int net_recovered(struct net *n, struct err *e)
 	MUST_CHECK; /* sweep what nobody claimed: sandboxes, veths, pins, names, held ports */
 
-/* tells the engine about what happened by itself (events): "repair" of the table */
-void net_on_event(struct net *n, void (*fn)(const char *what, struct network *nw, void *data),
-		  void *data);
+/* Tells the engine about what happened by itself, for events: "repair" (the table was made again),
+ * "firewall" (another firewall's chain @detail got our rule), "overlap" (a route of the host
+ * overlaps the network @detail) */
+typedef void net_event_fn(const char *what, const char *detail, void *data);
+void net_on_event(struct net *n, net_event_fn *fn, void *data);

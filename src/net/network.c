@@ -9,8 +9,10 @@
 #include "base/log.h"
 #include "base/str.h"
 #include "net/internal.h"
+#include "net/neighbours.h"
 
-static const struct net_driver *const drivers[] = {&driver_bridge, &driver_host, &driver_null};
+static const struct net_driver *const drivers[] = {&driver_bridge, &driver_macvlan, &driver_ipvlan,
+						   &driver_host, &driver_null};
 
 const struct net_driver *net_driver_find(const char *name)
 {
@@ -38,7 +40,9 @@ void network_free(struct network *nw)
 		return;
 	list_remove(&nw->node);
 	network_spec_done(&nw->spec);
-	ipam_free(nw->ipam);
+	for (int fam = 0; fam < N_FAMILIES; fam++)
+		ipam_free(nw->fam[fam].ipam);
+	strv_free(nw->trusted);
 	free(nw);
 }
 
@@ -66,13 +70,11 @@ void network_unlink(struct network *nw)
 int network_save(struct network *nw, enum phase phase, struct err *e)
 {
 	auto_free char *spec = NULL;
-	char subnet[CIDR4_STR];
 	struct network_row row = {.id = nw->id,
 				  .name = nw->spec.name,
 				  .phase = phase,
 				  .created_ns = nw->created_ns,
-				  .bridge = *nw->bridge ? nw->bridge : NULL,
-				  .subnet = nw->subnet.len ? cidr4_str(nw->subnet, subnet) : NULL};
+				  .bridge = *nw->bridge ? nw->bridge : NULL};
 	int r = network_spec_to_json(nw, &spec, e);
 
 	if (r < 0)
@@ -112,12 +114,10 @@ static int check_spec(struct net *n, const struct network_spec *s, struct err *e
 		return err_forbidden(e, "only one instance of \"%s\" network is allowed", driver);
 	if (!d)
 		return err_not_found(e, "plugin \"%s\" not found", driver);
-	if (s->enable_ipv6)
-		return err_set(e, ERR_UNSUPPORTED, ENOTSUP,
-			       "IPv6 networks are not supported yet: leave out --ipv6, IPv4 works");
-	if (!str_empty(s->ipam_driver) && !streq(s->ipam_driver, "default"))
+	if (!str_empty(s->ipam_driver) && !streq(s->ipam_driver, "default") &&
+	    !streq(s->ipam_driver, "null"))
 		return err_not_found(e, "plugin \"%s\" not found", s->ipam_driver);
-	return network_ipam_check(s, e);
+	return 0;
 }
 
 static int make(struct net *n, struct network *nw, struct err *e)
@@ -154,8 +154,12 @@ int net_create(struct net *n, const struct network_spec *spec, struct network **
 		return err_nomem(e);
 	rand_id(nw->id);
 	nw->created_ns = clock_real_ns();
+	if (nw->spec.config_only && str_set(&nw->spec.driver, "null") < 0)
+		return err_nomem(e);
 	nw->driver = net_driver_find(nw->spec.driver);
-	r = nw->driver->parse(n, nw, e);
+	r = network_settle(n, nw, e);
+	if (r >= 0)
+		r = nw->driver->parse(n, nw, e);
 	if (r >= 0)
 		r = make(n, nw, e);
 	if (r < 0)
@@ -168,6 +172,7 @@ int net_create(struct net *n, const struct network_spec *spec, struct network **
 	if (ret_warning)
 		*ret_warning = NULL;
 	*ret = TAKE_PTR(nw);
+	neighbours_networks(n->neighbours);
 	return 0;
 }
 
@@ -189,6 +194,19 @@ static int in_use(const struct network *nw, struct err *e)
 			     nw->spec.name, buf_str(&who));
 }
 
+static int config_in_use(const struct network *nw, struct err *e)
+{
+	const struct network *other;
+
+	if (nw->spec.config_only)
+		list_for_each (other, &nw->net->networks, node)
+			if (other->spec.config_from &&
+			    streq(other->spec.config_from, nw->spec.name))
+				return err_forbidden(e, "configuration network \"%s\" is in use",
+						     nw->spec.name);
+	return 0;
+}
+
 int net_remove(struct net *n, struct network *nw, struct err *e)
 {
 	int r;
@@ -196,7 +214,9 @@ int net_remove(struct net *n, struct network *nw, struct err *e)
 	if (nw->predefined)
 		return err_forbidden(e, "%s is a pre-defined network and cannot be removed",
 				     nw->spec.name);
-	r = in_use(nw, e);
+	r = config_in_use(nw, e);
+	if (r >= 0)
+		r = in_use(nw, e);
 	if (r >= 0)
 		r = network_save(nw, PHASE_REMOVING,
 				 e); /* from here on it is finished, if need be by recovery */
@@ -215,6 +235,8 @@ int net_remove(struct net *n, struct network *nw, struct err *e)
 		endpoint_free(list_entry(nw->endpoints.next, struct endpoint, node));
 	network_unlink(nw);
 	network_free(nw);
+	forwarding_settle(n);
+	neighbours_networks(n->neighbours);
 	return 0;
 }
 
@@ -285,6 +307,16 @@ int64_t network_created_ns(const struct network *nw)
 	return nw->created_ns;
 }
 
+bool network_has(const struct network *nw, int fam)
+{
+	return !nw->spec.off[fam];
+}
+
+struct ip network_gateway(const struct network *nw, int fam)
+{
+	return nw->fam[fam].gateway;
+}
+
 bool network_internal(const struct network *nw)
 {
 	return nw->spec.internal;
@@ -319,8 +351,7 @@ struct endpoint *network_endpoint_next(struct network *nw, struct endpoint *prev
 	return next == &nw->endpoints ? NULL : list_entry(next, struct endpoint, node);
 }
 
-void net_on_event(struct net *n, void (*fn)(const char *what, struct network *nw, void *data),
-		  void *data)
+void net_on_event(struct net *n, net_event_fn *fn, void *data)
 {
 	n->on_event = fn;
 	n->on_event_data = data;

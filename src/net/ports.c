@@ -35,10 +35,10 @@ static void users_key(char out[24], uint8_t proto, uint16_t port)
 
 static void hold_key(char out[128], const struct sandbox *sb, const struct net_port *p)
 {
-	char ip[IP4_STR];
+	char ip[IP_STR];
 
 	(void)snprintf(out, 128, "%s/%s/%s/%u", sb->container_id, proto_name(p->proto),
-		       ip4_str(p->host_ip, ip), p->host_port);
+		       ip_str(p->host_ip, ip), p->host_port);
 }
 
 static const struct sandbox *holder(struct net *n, const struct net_port *p)
@@ -51,7 +51,9 @@ static const struct sandbox *holder(struct net *n, const struct net_port *p)
 	us = map_get(n->ports, key);
 	if (us)
 		list_for_each (u, &us->users, node)
-			if (!u->host_ip || !p->host_ip || u->host_ip == p->host_ip)
+			if (u->host_ip.family == p->host_ip.family &&
+			    (ip_is_any(u->host_ip) || ip_is_any(p->host_ip) ||
+			     ip_eq(u->host_ip, p->host_ip)))
 				return u->sb;
 	return NULL;
 }
@@ -94,7 +96,7 @@ static void unuse(struct sandbox *sb, const struct net_port *p)
 	if (!us)
 		return;
 	list_for_each (u, &us->users, node)
-		if (u->sb == sb && u->host_ip == p->host_ip) {
+		if (u->sb == sb && ip_eq(u->host_ip, p->host_ip)) {
 			list_remove(&u->node);
 			free(u);
 		}
@@ -102,6 +104,14 @@ static void unuse(struct sandbox *sb, const struct net_port *p)
 		(void)map_del(sb->net->ports, key);
 		free(us);
 	}
+}
+
+/* What the firewall cannot translate comes to the socket itself, and the resolver process relays
+ * it:
+ * [::1], and IPv6 clients of a container that has IPv4 alone (dns/feed.h). */
+static bool is_served(const struct net_port *p)
+{
+	return p->host_ip.family == 6 && p->proto != IPPROTO_SCTP;
 }
 
 /* What arrives and is not forwarded (from an internal network, say) must not queue up: drop all. */
@@ -114,29 +124,31 @@ static int drop_all(int fd)
 }
 
 /* A bound socket; *port 0 is filled in. SO_REUSEADDR for the bind alone: it survives TIME_WAIT, and
- * others are refused. */
-static int reserve_socket(uint8_t proto, uint32_t ip, uint16_t *port)
+ * others are refused. @served: somebody will take what arrives. */
+static int reserve_socket(uint8_t proto, struct ip ip, uint16_t *port, bool served)
 {
-	struct sockaddr_in sa = {
-		.sin_family = AF_INET, .sin_addr.s_addr = htonl(ip), .sin_port = htons(*port)};
-	socklen_t len = sizeof(sa);
-	auto_close int fd = socket(AF_INET,
+	struct sockaddr_storage sa;
+	socklen_t len = ip_sockaddr(ip, *port, &sa), got = sizeof(sa);
+	auto_close int fd = socket(sa.ss_family,
 				   (proto == IPPROTO_UDP ? SOCK_DGRAM : SOCK_STREAM) | SOCK_CLOEXEC,
 				   proto == IPPROTO_SCTP ? IPPROTO_SCTP : 0);
 	int on = 1, off = 0;
 
 	if (fd < 0)
 		return -errno;
+	if (ip.family == 6 && setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on)) < 0)
+		return -errno;
 	if (proto != IPPROTO_UDP && setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) < 0)
 		return -errno;
-	if (bind(fd, (struct sockaddr *)&sa, sizeof(sa)) < 0 ||
-	    getsockname(fd, (struct sockaddr *)&sa, &len) < 0)
+	if (bind(fd, (struct sockaddr *)&sa, len) < 0 ||
+	    getsockname(fd, (struct sockaddr *)&sa, &got) < 0)
 		return -errno;
 	if (proto != IPPROTO_UDP && setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &off, sizeof(off)) < 0)
 		return -errno;
-	if (drop_all(fd) < 0)
+	if (!served && drop_all(fd) < 0)
 		log_debug("a reserving socket takes what arrives");
-	*port = ntohs(sa.sin_port);
+	*port = ntohs(ip.family == 6 ? ((struct sockaddr_in6 *)&sa)->sin6_port
+				     : ((struct sockaddr_in *)&sa)->sin_port);
 	return TAKE_FD(fd);
 }
 
@@ -145,21 +157,23 @@ static int reserve_soon(const struct net *n, struct net_port *p)
 {
 	const struct timespec pause = {.tv_nsec = NS_PER_MS / 2};
 	bool soon = n->released_ns && clock_mono_ns() - n->released_ns < RELEASED_NS;
-	int fd = reserve_socket(p->proto, p->host_ip, &p->host_port);
+	int fd = reserve_socket(p->proto, p->host_ip, &p->host_port, is_served(p));
 
 	for (unsigned i = 0, idle = 0;
 	     soon && fd == -EADDRINUSE && i < BUSY_TRIES && idle < RELEASED_TRIES; i++) {
 		idle += !feed_busy(n->feed);
 		(void)nanosleep(&pause, NULL);
-		fd = reserve_socket(p->proto, p->host_ip, &p->host_port);
+		fd = reserve_socket(p->proto, p->host_ip, &p->host_port, is_served(p));
 	}
 	return fd;
 }
 
 static int fail_prefix(struct sandbox *sb, struct err *e)
 {
-	const struct endpoint *gw = sandbox_best_gateway(sb);
+	const struct endpoint *gw = sandbox_best_gateway(sb, V4);
 
+	if (!gw)
+		gw = sandbox_best_gateway(sb, V6);
 	return err_wrap(e, "driver failed programming external connectivity on endpoint %s (%s)",
 			sb->container_name, gw ? gw->id : "");
 }
@@ -175,31 +189,50 @@ static int remember(struct sandbox *sb, const struct net_port *p)
 	return 0;
 }
 
+/* "0.0.0.0:80", "[::]:80" */
+static const char *host_text(const struct net_port *p, char out[64])
+{
+	char ip[IP_STR];
+
+	(void)snprintf(out, 64, p->host_ip.family == 6 ? "[%s]:%u" : "%s:%u",
+		       ip_str(p->host_ip, ip), p->host_port);
+	return out;
+}
+
 static int clash(const struct net_port *p, const struct sandbox *by, struct err *e)
 {
-	char ip[IP4_STR];
+	char host[64];
 
 	return err_set(e, ERR_INTERNAL, EADDRINUSE,
-		       "Bind for %s:%u failed: port is already allocated (by container %s)",
-		       ip4_str(p->host_ip, ip), p->host_port, by->container_name);
+		       "Bind for %s failed: port is already allocated (by container %s)",
+		       host_text(p, host), by->container_name);
+}
+
+static int taken(const struct net_port *p, int r, struct err *e)
+{
+	char host[64], who[96] = "";
+
+	if (r == -EADDRINUSE)
+		owner_of_port(p, who, sizeof(who));
+	return err_set(e, ERR_INTERNAL, -r, "failed to bind host port %s/%s: %s%s",
+		       host_text(p, host), proto_name(p->proto),
+		       r == -EADDRINUSE	     ? "address already in use"
+		       : r == -EADDRNOTAVAIL ? "cannot assign requested address"
+					     : strerror(-r),
+		       who);
 }
 
 /* The socket, or -ENOTSUP where the kernel has no such protocol: then there is nobody to keep away.
  */
 static int open_socket(struct sandbox *sb, struct net_port *p, struct err *e)
 {
-	char ip[IP4_STR];
 	int fd = reserve_soon(sb->net, p);
 	const struct sandbox *by;
 
 	if ((fd == -EPROTONOSUPPORT || fd == -ESOCKTNOSUPPORT) && p->host_port)
 		return -ENOTSUP;
 	if (fd < 0)
-		return err_set(e, ERR_INTERNAL, -fd, "failed to bind host port %s:%u/%s: %s",
-			       ip4_str(p->host_ip, ip), p->host_port, proto_name(p->proto),
-			       fd == -EADDRINUSE      ? "address already in use"
-			       : fd == -EADDRNOTAVAIL ? "cannot assign requested address"
-						      : strerror(-fd));
+		return taken(p, fd, e);
 	by = holder(sb->net, p); /* an ephemeral one may be reserved without a socket */
 	if (by) {
 		(void)fd_close(fd);
@@ -208,11 +241,22 @@ static int open_socket(struct sandbox *sb, struct net_port *p, struct err *e)
 	return fd;
 }
 
-/* One host port. @hold: keep a socket on it. The row of the store is the caller's. */
-static int reserve_one(struct sandbox *sb, struct net_port *p, bool hold, struct err *e)
+static int hold(struct sandbox *sb, const struct net_port *p, int fd, struct err *e)
+{
+	char key[128];
+	struct feed_hold h = {.key = key, .fd = fd, .proto = p->proto, .port = p->port};
+
+	hold_key(key, sb, p);
+	if (is_served(p))
+		h.target = sb->relayed_to;
+	return feed_hold(sb->net->feed, &h, e); /* takes the socket */
+}
+
+/* One host port of one address. @keep: keep a socket on it. The row of the store is the caller's.
+ */
+static int reserve_one(struct sandbox *sb, struct net_port *p, bool keep, struct err *e)
 {
 	const struct sandbox *by = p->host_port ? holder(sb->net, p) : NULL;
-	char key[128];
 	int fd, r;
 
 	if (by)
@@ -230,30 +274,121 @@ static int reserve_one(struct sandbox *sb, struct net_port *p, bool hold, struct
 		(void)fd_close(fd);
 		return err_nomem(e);
 	}
-	if (!hold || fd < 0) {
+	if (!keep || fd < 0) {
 		(void)fd_close(fd);
 		return 0;
 	}
-	hold_key(key, sb, p);
-	return feed_hold(sb->net->feed, key, fd, e); /* takes the socket */
+	return hold(sb, p, fd, e);
 }
 
-static int save(struct sandbox *sb, const struct net_port *p, uint32_t count, struct err *e)
+static void release_last(struct sandbox *sb)
 {
-	struct port_row row = {.container_id = sb->container_id,
-			       .proto = p->proto,
-			       .host_ip = p->host_ip,
-			       .host_port = p->host_port,
-			       .host_port_end = (uint16_t)(p->host_port + count - 1),
-			       .port = p->port};
+	struct net_port *p = &sb->ports[--sb->n_ports];
+	char key[128];
 
-	return port_put(sb->net->db, &row, e);
+	hold_key(key, sb, p);
+	feed_release(sb->net->feed, key);
+	unuse(sb, p);
+	sb->net->released_ns = clock_mono_ns();
 }
 
-/* An ephemeral port (which may race with others, so try some), or the first free of "-p
- * 8000-8010:80". */
-static int reserve_any(struct sandbox *sb, const struct net_publish *pub, struct net_port *p,
-		       struct err *e)
+/* ---- where a port is published ---- */
+
+struct hosts {
+	struct ip list[N_FAMILIES];
+	size_t n;
+	bool unasked6; /* :: stands for "everywhere": a host without IPv6 has none */
+};
+
+static bool is_routed(const struct endpoint *gw, int fam)
+{
+	return gw && gw->nw->fam[fam].mode == GATEWAY_ROUTED;
+}
+
+/*
+ * As asked, or where the network says, or everywhere: on IPv4 if the container has it (nobody
+ * translates IPv4 to IPv6), on IPv6 in any case, the relay serving a container without it. A routed
+ * family has no host ports: what is published there is reached at the container's own address.
+ */
+static struct hosts where(const struct sandbox *sb, const struct net_publish *pub)
+{
+	const struct endpoint *gw4 = sandbox_best_gateway(sb, V4),
+			      *gw6 = sandbox_best_gateway(sb, V6);
+	const struct network *nw = gw4 ? gw4->nw : gw6->nw;
+	struct ip ip = ip_set(pub->host_ip) ? pub->host_ip : nw->bind_ip;
+	bool v4 = gw4 && gw4->nw->driver->publishes && !is_routed(gw4, V4),
+	     v6 = (gw6 && gw6->nw->driver->publishes && !is_routed(gw6, V6)) || (v4 && !gw6);
+	struct hosts h = {.unasked6 = !ip_set(ip)};
+
+	if (v4 && (!ip_set(ip) || ip.family == 4))
+		h.list[h.n++] = ip_set(ip) ? ip : ip_any(V4);
+	if (v6 && (!ip_set(ip) || ip.family == 6))
+		h.list[h.n++] = ip_set(ip) ? ip : ip_any(V6);
+	return h;
+}
+
+static bool no_ipv6(int r)
+{
+	return r == -EAFNOSUPPORT || r == -EADDRNOTAVAIL;
+}
+
+/* @p on each address, by one number; all or none. */
+static int reserve_hosts(struct sandbox *sb, struct hosts *h, struct net_port *p, bool keep,
+			 struct err *e)
+{
+	size_t before = sb->n_ports;
+
+	for (size_t i = 0; i < h->n; i++) {
+		int r;
+
+		p->host_ip = h->list[i];
+		r = reserve_one(sb, p, keep, e);
+		if (no_ipv6(r) && h->unasked6 && p->host_ip.family == 6) {
+			h->n = i;
+			return 0;
+		}
+		if (r < 0) {
+			while (sb->n_ports > before)
+				release_last(sb);
+			return r;
+		}
+	}
+	return 0;
+}
+
+static int save(struct sandbox *sb, const struct hosts *h, const struct net_port *p, uint32_t count,
+		struct err *e)
+{
+	int r = 0;
+
+	for (size_t i = 0; r >= 0 && i < h->n; i++) {
+		struct port_row row = {.container_id = sb->container_id,
+				       .proto = p->proto,
+				       .host_ip = h->list[i],
+				       .host_port = p->host_port,
+				       .host_port_end = (uint16_t)(p->host_port + count - 1),
+				       .port = p->port};
+
+		r = port_put(sb->net->db, &row, e);
+	}
+	return r;
+}
+
+/* The ephemeral port that this container's port had in its last life; 0: none. */
+static uint16_t last_port(const struct sandbox *sb, const struct net_port *p)
+{
+	const struct container_eps *c = container_eps_find(sb->net, sb->container_id);
+
+	for (size_t i = 0; c && i < c->n_last; i++)
+		if (c->last[i].proto == p->proto && c->last[i].port == p->port)
+			return c->last[i].host_port;
+	return 0;
+}
+
+/* An ephemeral port (that of the last life; else the kernel's choice, which may race with others,
+ * so try some), or the first free of "-p 8000-8010:80". */
+static int reserve_any(struct sandbox *sb, const struct net_publish *pub, struct hosts *h,
+		       struct net_port *p, struct err *e)
 {
 	uint32_t tries = pub->host_port ? (uint32_t)(pub->host_port_end - pub->host_port) + 1
 					: EPHEMERAL_TRIES;
@@ -261,59 +396,75 @@ static int reserve_any(struct sandbox *sb, const struct net_publish *pub, struct
 	int r = -EADDRINUSE;
 
 	for (uint32_t i = 0; r == -EADDRINUSE && i < tries; i++) {
-		p->host_port = pub->host_port ? (uint16_t)(pub->host_port + i) : 0;
-		r = reserve_one(sb, p, true, &why);
+		p->host_port = pub->host_port ? (uint16_t)(pub->host_port + i)
+			       : i	      ? 0
+					      : last_port(sb, p);
+		r = reserve_hosts(sb, h, p, true, &why);
 	}
 	if (r >= 0)
-		return save(sb, p, 1, e);
+		return save(sb, h, p, 1, e);
 	if (e)
 		*e = why;
 	return r;
 }
 
 /* "-p 8000-8010:8000-8010": each host port its container port, numbers given. */
-static int reserve_range(struct sandbox *sb, const struct net_publish *pub, uint32_t ip,
+static int reserve_range(struct sandbox *sb, const struct net_publish *pub, struct hosts *h,
 			 uint32_t count, struct err *e)
 {
-	struct net_port p = {.proto = pub->proto, .host_ip = ip};
+	struct net_port p = {.proto = pub->proto};
+	struct hosts all = *h;
 	int r = 0;
 
-	for (uint32_t i = 0; r >= 0 && i < count; i++) {
-		p.port = (uint16_t)(pub->port + i);
-		p.host_port = (uint16_t)(pub->host_port + i);
-		r = reserve_one(sb, &p, count <= HELD_MAX, e);
+	/* address by address, so that each is one run (ports_run()) */
+	for (size_t k = 0; r >= 0 && k < all.n; k++) {
+		struct hosts one = {.list = {all.list[k]}, .n = 1, .unasked6 = all.unasked6};
+
+		for (uint32_t i = 0; r >= 0 && one.n && i < count; i++) {
+			p.port = (uint16_t)(pub->port + i);
+			p.host_port = (uint16_t)(pub->host_port + i);
+			r = reserve_hosts(sb, &one, &p, count <= HELD_MAX, e);
+		}
+		h->n = one.n ? h->n : k;
 	}
 	p.port = pub->port;
 	p.host_port = pub->host_port;
-	return r < 0 ? r : save(sb, &p, count, e);
+	return r < 0 ? r : save(sb, h, &p, count, e);
 }
 
-static int reserve_publish(struct sandbox *sb, const struct net_publish *pub, uint32_t ip,
-			   struct err *e)
+static int reserve_publish(struct sandbox *sb, const struct net_publish *pub, struct err *e)
 {
 	uint32_t count = (uint32_t)(pub->port_end - pub->port) + 1;
+	struct hosts h = where(sb, pub);
 	int r = 0;
 
-	if (pub->host_ip_given)
-		ip = pub->host_ip;
+	if (!h.n && ip_set(pub->host_ip))
+		log_warn("a port is not published: the container has no address of the family "
+			 "container=%s port=%u",
+			 sb->container_name, pub->port);
+	if (!h.n)
+		return 0;
 	if (count > 1 && pub->host_port)
-		return reserve_range(sb, pub, ip, count, e);
+		return reserve_range(sb, pub, &h, count, e);
 	for (uint32_t i = 0; r >= 0 && i < count; i++) {
-		struct net_port p = {
-			.proto = pub->proto, .host_ip = ip, .port = (uint16_t)(pub->port + i)};
+		struct net_port p = {.proto = pub->proto, .port = (uint16_t)(pub->port + i)};
 
-		r = reserve_any(sb, pub, &p, e);
+		r = reserve_any(sb, pub, &h, &p, e);
 	}
 	return r;
 }
 
 int ports_reserve(struct sandbox *sb, struct err *e)
 {
-	const struct endpoint *gw = sandbox_best_gateway(sb);
+	const struct endpoint *gw4 = sandbox_best_gateway(sb, V4),
+			      *gw6 = sandbox_best_gateway(sb, V6);
 
 	/* Docker publishes nothing of a container that is on internal networks only */
-	for (size_t i = 0; gw && i < sb->n_publish; i++) {
-		int r = reserve_publish(sb, &sb->publish[i], gw->nw->bind_ip, e);
+	if (!gw4 && !gw6)
+		return 0;
+	sb->relayed_to = gw6 ? gw6->ip[V6] : gw4->ip[V4];
+	for (size_t i = 0; i < sb->n_publish; i++) {
+		int r = reserve_publish(sb, &sb->publish[i], e);
 
 		if (r < 0)
 			return fail_prefix(sb, e);
@@ -344,7 +495,7 @@ static int hold_again(struct sandbox *sb, const struct net_port *p)
 	hold_key(key, sb, p);
 	if (feed_held(sb->net->feed, key))
 		return 0;
-	fd = reserve_socket(p->proto, p->host_ip, &port);
+	fd = reserve_socket(p->proto, p->host_ip, &port, is_served(p));
 	if (fd == -EPROTONOSUPPORT || fd == -ESOCKTNOSUPPORT)
 		return 0;
 	if (fd < 0) { /* taken while nobody held it: the map element still wins for what arrives */
@@ -352,7 +503,7 @@ static int hold_again(struct sandbox *sb, const struct net_port *p)
 			 sb->container_name, port);
 		return 0;
 	}
-	return feed_hold(sb->net->feed, key, fd, &e);
+	return hold(sb, p, fd, &e);
 }
 
 int ports_hold(struct sandbox *sb)
@@ -370,20 +521,35 @@ int ports_hold(struct sandbox *sb)
 	return 0;
 }
 
+/* What was ephemeral is asked for again at the next start. */
+static void keep_numbers(struct sandbox *sb)
+{
+	struct container_eps *c = container_eps_find(sb->net, sb->container_id);
+
+	if (!c || !sb->n_ports)
+		return;
+	free(c->last);
+	c->n_last = 0;
+	c->last = calloc(sb->n_ports, sizeof(*c->last));
+	for (size_t i = 0; c->last && i < sb->n_ports; i++)
+		for (size_t k = 0; k < sb->n_publish; k++) {
+			const struct net_publish *pub = &sb->publish[k];
+
+			if (!pub->host_port && pub->proto == sb->ports[i].proto &&
+			    sb->ports[i].port >= pub->port && sb->ports[i].port <= pub->port_end) {
+				c->last[c->n_last++] = sb->ports[i];
+				break;
+			}
+		}
+}
+
 void ports_release(struct sandbox *sb)
 {
-	if (sb->n_ports)
-		sb->net->released_ns = clock_mono_ns();
-	for (size_t i = 0; i < sb->n_ports; i++) {
-		char key[128];
-
-		hold_key(key, sb, &sb->ports[i]);
-		feed_release(sb->net->feed, key);
-		unuse(sb, &sb->ports[i]);
-	}
+	keep_numbers(sb);
+	while (sb->n_ports)
+		release_last(sb);
 	free(sb->ports);
 	sb->ports = NULL;
-	sb->n_ports = 0;
 }
 
 /* ---- elements ---- */
@@ -403,85 +569,180 @@ size_t ports_run(const struct net_port *list, size_t n, size_t i)
 
 	if (p->port != p->host_port)
 		return 1;
-	while (i + k < n && list[i + k].proto == p->proto && list[i + k].host_ip == p->host_ip &&
-	       list[i + k].port == p->port + k && list[i + k].host_port == p->host_port + k)
+	while (i + k < n && list[i + k].proto == p->proto &&
+	       ip_eq(list[i + k].host_ip, p->host_ip) && list[i + k].port == p->port + k &&
+	       list[i + k].host_port == p->host_port + k)
 		k++;
 	return k;
 }
 
+enum { ANY, ADDR, RANGE, RANGE_ADDR };
+
+static const char *map_of(const struct net_port *p, bool range)
+{
+	static const char *const maps[N_FAMILIES][4] = {
+		{"pub4_any", "pub4_addr", "range4", "range4_addr"},
+		{"pub6_any", "pub6_addr", "range6", "range6_addr"}};
+
+	return maps[ip_fam(p->host_ip)][(range ? RANGE : ANY) + !ip_is_any(p->host_ip)];
+}
+
+static const char *where_text(const struct net_port *p, char out[64])
+{
+	char ip[IP_STR];
+
+	out[0] = '\0';
+	if (!ip_is_any(p->host_ip))
+		(void)snprintf(out, 64, "%s . ", ip_str(p->host_ip, ip));
+	return out;
+}
+
 static void single(struct nft_tx *tx, const struct net_port *p, const char *to, bool del)
 {
-	char ip[IP4_STR], text[160], where[24] = "";
+	char text[192], at[64];
 
-	if (p->host_ip)
-		(void)snprintf(where, sizeof(where), "%s . ", ip4_str(p->host_ip, ip));
-	(void)snprintf(text, sizeof(text), "%s%s . %u : %s . %u", where, proto_name(p->proto),
-		       p->host_port, to, p->port);
-	change(tx, del, p->host_ip ? "pub4_addr" : "pub4_any", text);
+	(void)snprintf(text, sizeof(text), "%s%s . %u : %s . %u", where_text(p, at),
+		       proto_name(p->proto), p->host_port, to, p->port);
+	change(tx, del, map_of(p, false), text);
 }
 
 static void range(struct nft_tx *tx, const struct net_port *p, size_t count, const char *to,
 		  bool del)
 {
-	char ip[IP4_STR], text[160], where[24] = "";
+	char text[192], at[64];
 
-	if (p->host_ip)
-		(void)snprintf(where, sizeof(where), "%s . ", ip4_str(p->host_ip, ip));
-	(void)snprintf(text, sizeof(text), "%s%s . %u-%u : %s", where, proto_name(p->proto),
-		       p->host_port, (unsigned)(p->host_port + count - 1), to);
-	change(tx, del, p->host_ip ? "range4_addr" : "range4", text);
+	(void)snprintf(text, sizeof(text), "%s%s . %u-%u : %s", where_text(p, at),
+		       proto_name(p->proto), p->host_port, (unsigned)(p->host_port + count - 1),
+		       to);
+	change(tx, del, map_of(p, true), text);
 }
 
-void ports_elements(struct nft_tx *tx, const struct sandbox *sb, uint32_t target, bool del)
+/* What is published is let through to the container's own address: from everywhere in a routed
+ * family, from trusted interfaces in others. */
+static void direct(struct nft_tx *tx, const struct sandbox *sb, struct ip target, const char *set,
+		   bool del)
 {
-	char to[IP4_STR];
+	char to[IP_STR], text[128];
 
-	(void)ip4_str(target, to);
+	for (size_t i = 0; i < sb->n_publish; i++) {
+		const struct net_publish *p = &sb->publish[i];
+
+		for (uint32_t k = p->port; k <= p->port_end; k++) {
+			(void)snprintf(text, sizeof(text), "%s . %s . %u", ip_str(target, to),
+				       proto_name(p->proto), k);
+			change(tx, del, set, text);
+		}
+	}
+}
+
+void ports_elements(struct nft_tx *tx, const struct sandbox *sb, const struct published *at,
+		    bool del)
+{
+	static const char *const routed[] = {"routed4", "routed6"}, *const trusted[] = {"direct4",
+											"direct6"};
+
+	for (int fam = 0; fam < N_FAMILIES; fam++)
+		if (ip_set(at->target[fam]) && (at->routed[fam] || at->trusted[fam]))
+			direct(tx, sb, at->target[fam],
+			       at->routed[fam] ? routed[fam] : trusted[fam], del);
 	for (size_t i = 0; i < sb->n_ports;) {
 		size_t run = ports_run(sb->ports, sb->n_ports, i);
+		int fam = ip_fam(sb->ports[i].host_ip);
+		bool none = !ip_set(at->target[fam]) || at->routed[fam];
+		char to[IP_STR];
 
-		if (run >= RANGE_MIN)
+		(void)ip_str(at->target[fam], to);
+		if (!none && run >= RANGE_MIN)
 			range(tx, &sb->ports[i], run, to, del);
-		for (size_t k = 0; run < RANGE_MIN && k < run; k++)
+		for (size_t k = 0; !none && run < RANGE_MIN && k < run; k++)
 			single(tx, &sb->ports[i + k], to, del);
 		i += run;
 	}
 }
 
+struct published ports_where(const struct sandbox *sb)
+{
+	struct published at = {0};
+
+	for (int fam = 0; fam < N_FAMILIES; fam++) {
+		const struct endpoint *gw = sb->gateway[fam];
+
+		if (!gw || !gw->nw->driver->publishes)
+			continue;
+		at.target[fam] = gw->ip[fam];
+		at.routed[fam] = is_routed(gw, fam);
+		at.trusted[fam] = gw->nw->trusted != NULL;
+	}
+	return at;
+}
+
 /* Flows of before keep their old way. What went to @old goes with its address; what went past us
  * before the port was published lives on only with UDP, TCP having been refused. */
-static void flush(const struct sandbox *sb, uint32_t old, uint32_t target)
+static void flush(const struct sandbox *sb, struct ip old, struct ip target)
 {
-	if (old)
+	if (ip_set(old))
 		reaper_stale(sb->net, (struct stale_flow){.addr = old});
-	for (size_t i = 0; target && i < sb->n_ports; i++) {
+	for (size_t i = 0; ip_set(target) && i < sb->n_ports; i++) {
 		const struct net_port *p = &sb->ports[i];
 
-		if (p->proto == IPPROTO_UDP)
+		if (p->proto == IPPROTO_UDP && p->host_ip.family == target.family)
 			reaper_stale(sb->net,
 				     (struct stale_flow){p->host_ip, p->host_port, p->proto});
 	}
 }
 
-int ports_program(struct sandbox *sb, uint32_t target, struct err *e)
+static struct ip relay_target(const struct ip target[N_FAMILIES])
+{
+	return ip_set(target[V6]) ? target[V6] : target[V4];
+}
+
+static int move_relay(struct sandbox *sb, struct ip to, struct err *e)
+{
+	int r = 0;
+
+	if (ip_eq(to, sb->relayed_to) || !ip_set(to))
+		return 0;
+	sb->relayed_to = to;
+	for (size_t i = 0; r >= 0 && i < sb->n_ports; i++) {
+		char key[128];
+
+		hold_key(key, sb, &sb->ports[i]);
+		if (is_served(&sb->ports[i]) && feed_held(sb->net->feed, key))
+			r = hold(sb, &sb->ports[i], -1, e);
+	}
+	return r;
+}
+
+static bool same(const struct published *a, const struct published *b)
+{
+	for (int fam = 0; fam < N_FAMILIES; fam++)
+		if (!ip_eq(a->target[fam], b->target[fam]) || a->routed[fam] != b->routed[fam] ||
+		    a->trusted[fam] != b->trusted[fam])
+			return false;
+	return true;
+}
+
+int ports_program(struct sandbox *sb, const struct published *to, struct err *e)
 {
 	auto_(nft_tx_free) struct nft_tx *tx = NULL;
-	uint32_t old = sb->ports_target;
+	struct published old = sb->at;
 	int r;
 
-	if (!sb->n_ports || old == target)
+	if ((!sb->n_ports && !sb->n_publish) || same(&old, to))
 		return 0;
 	tx = nft_tx_new(sb->net->nft);
 	if (!tx)
 		return err_nomem(e);
-	if (old)
-		ports_elements(tx, sb, old, true);
-	if (target)
-		ports_elements(tx, sb, target, false);
+	ports_elements(tx, sb, &old, true);
+	ports_elements(tx, sb, to, false);
 	r = nft_apply(tx, e);
+	if (r >= 0)
+		r = move_relay(sb, relay_target(to->target), e);
 	if (r < 0)
 		return r;
-	sb->ports_target = target;
-	flush(sb, old, target);
+	sb->at = *to;
+	for (int fam = 0; fam < N_FAMILIES; fam++)
+		if (!ip_eq(old.target[fam], to->target[fam]))
+			flush(sb, old.target[fam], to->target[fam]);
 	return 0;
 }

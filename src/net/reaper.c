@@ -56,7 +56,7 @@ static int flush_flows(const struct chore *c)
 	for (size_t i = 0; i < c->n_flows && r >= 0; i++) {
 		const struct stale_flow *f = &c->flows[i];
 
-		r = f->port ? conntrack_flush(f->proto, f->addr, f->port, 0, 0)
+		r = f->port ? conntrack_flush(f->proto, f->addr, f->port)
 			    : conntrack_flush_addr(f->addr);
 	}
 	return r < 0 ? r : 0;
@@ -145,7 +145,7 @@ static void flush_next(struct net *n)
 
 static bool same_flow(const struct stale_flow *a, const struct stale_flow *b)
 {
-	return a->addr == b->addr && a->port == b->port && a->proto == b->proto;
+	return ip_eq(a->addr, b->addr) && a->port == b->port && a->proto == b->proto;
 }
 
 void reaper_stale(struct net *n, struct stale_flow flow)

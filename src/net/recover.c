@@ -14,21 +14,11 @@
 #include "base/str.h"
 #include "net/internal.h"
 
-static bool link_is_whole(struct net *n, const struct endpoint *ep)
-{
-	struct rtnl_link l;
-
-	if (ep->nw->driver != &driver_bridge)
-		return true;
-	return *ep->host_name && rtnl_link_get(n->rtnl, ep->host_name, &l) >= 0 &&
-	       l.master == ep->nw->ifindex && l.group == GROUP_ENDPOINT;
-}
-
 static int mend_endpoint(struct sandbox *sb, struct endpoint *ep, struct err *e)
 {
 	int r = 0;
 
-	if (!ep->attached || !link_is_whole(sb->net, ep)) {
+	if (!ep->attached || !ep->nw->driver->whole(sb->net, ep, sb)) {
 		log_info("an endpoint is made again container=%s network=%s", sb->container_name,
 			 ep->nw->spec.name);
 		sandbox_detach(sb, ep);
@@ -104,6 +94,8 @@ static bool known_link(struct net *n, const struct rtnl_link *l)
 
 		if (l->group == GROUP_BRIDGE && streq(nw->bridge, l->name))
 			return true;
+		if (l->group == GROUP_PARENT && nw->own_parent && streq(nw->parent, l->name))
+			return true;
 		if (l->group == GROUP_ENDPOINT)
 			list_for_each (ep, &nw->endpoints, node)
 				if (ep->attached && streq(ep->host_name, l->name))
@@ -115,7 +107,8 @@ static bool known_link(struct net *n, const struct rtnl_link *l)
 static int note_stray(const struct rtnl_link *l, void *data)
 {
 	struct strays *s = data;
-	bool marked = l->group == GROUP_BRIDGE || l->group == GROUP_ENDPOINT;
+	bool marked = l->group == GROUP_BRIDGE || l->group == GROUP_ENDPOINT ||
+		      l->group == GROUP_PARENT;
 
 	if (marked && s->n < ARRAY_SIZE(s->list) && !known_link(s->net, l))
 		s->list[s->n++] = l->ifindex;
@@ -162,7 +155,7 @@ static void rest_lost(struct net *n)
 
 			if (!ep->attached || map_get(n->sandboxes, ep->owner->id))
 				continue;
-			nw->driver->detach(n, ep, NULL);
+			nw->driver->detach(n, ep, NULL, false);
 			endpoint_rest(ep);
 			if (endpoint_save(ep, &e) < 0)
 				log_warn("an endpoint could not be saved: %s", e.msg);

@@ -90,10 +90,12 @@ static void line(struct buf *out, const char *word, char *const *list)
 	(void)buf_putc(out, '\n');
 }
 
-/* Containers have neither the host's loopback nor, yet, IPv6. */
+/* Containers have not the host's loopback. */
 static bool out_of_reach(const char *server)
 {
-	return str_has_prefix(server, "127.") || strchr(server, ':');
+	struct ip ip;
+
+	return ip_parse(server, &ip) < 0 || ip_is_loopback(ip);
 }
 
 static bool uses_resolver(struct net *n, const char *container_id)
@@ -112,6 +114,19 @@ static bool has_option(char *const *opts, const char *prefix)
 		if (str_has_prefix(*opts, prefix))
 			return true;
 	return false;
+}
+
+bool resolv_has_ndots(struct net *n, char *const *opts)
+{
+	struct resolv host;
+	char *const *o = opts ? opts : n->config.dns_opts;
+	bool has;
+
+	if (o)
+		return has_option(o, "ndots:");
+	has = read_host(&host) >= 0 && has_option(host.options, "ndots:");
+	resolv_done(&host);
+	return has;
 }
 
 /* On one line: not every resolver library adds up several. */

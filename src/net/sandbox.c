@@ -21,9 +21,8 @@
 #include "netlink/diag.h"
 
 #define RESOLVER_ADDR 0x7f00000bu /* 127.0.0.11 */
-/* unbound sockets of the namespace for --dns servers: UDP, and TCP for what is cut */
-#define DNS_POOL     6
-#define DNS_POOL_TCP 2
+
+static const struct published nowhere;
 
 struct sandbox *sandbox_alloc(struct net *n, const char *container_id, const char *name)
 {
@@ -109,13 +108,8 @@ static int dns_inside(struct sandbox *sb, struct feed_sandbox *fs, struct err *e
 		return err_sys(e, -r, "cannot enter the namespace of container %s",
 			       sb->container_name);
 	r = open_sockets(&sb->dns_port, &fs->udp, &fs->tcp);
-	for (size_t i = 0; r >= 0 && sb->dns && i < DNS_POOL; i++) {
-		int type = i < DNS_POOL_TCP ? SOCK_STREAM : SOCK_DGRAM;
-		int fd = socket(AF_INET, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-
-		if (fd >= 0)
-			fs->pool[fs->n_pool++] = fd;
-	}
+	if (r >= 0)
+		fs->n_pool = feed_pool_open(sb->dns, fs->pool);
 	if (r < 0)
 		(void)err_sys(e, -r, "cannot open the resolver's sockets in container %s",
 			      sb->container_name);
@@ -127,7 +121,7 @@ static int dns_inside(struct sandbox *sb, struct feed_sandbox *fs, struct err *e
 
 int sandbox_dns(struct sandbox *sb, struct err *e)
 {
-	int pool[DNS_POOL];
+	int pool[FEED_POOL_MAX];
 	struct feed_sandbox fs = {
 		.id = sb->container_id, .udp = -EBADF, .tcp = -EBADF, .pool = pool};
 	struct sandbox_row row = {.container_id = sb->container_id};
@@ -145,6 +139,7 @@ int sandbox_dns(struct sandbox *sb, struct err *e)
 	}
 	fs.port = row.dns_port = sb->dns_port;
 	fs.external = sb->external;
+	fs.ndots = sb->ndots;
 	fs.servers = sb->dns;
 	r = feed_sandbox_add(sb->net->feed, &fs, e); /* takes the sockets */
 	return r < 0 ? r : sandbox_put(sb->net->db, &row, e);
@@ -156,15 +151,28 @@ int sandbox_announce(struct sandbox *sb, struct endpoint *ep, struct err *e)
 				   .network_name = ep->nw->spec.name,
 				   .sandbox = sb->container_id,
 				   .names = ep->names,
-				   .addr = ep->ip};
+				   .addr = {ep->ip[V4], ep->ip[V6]}};
 
 	return ep->names ? feed_endpoint_set(sb->net->feed, &fe, e) : 0;
 }
 
 /* ---- the default route and what follows it ---- */
 
-/* Docker's order of gateways: not internal, then the network's name. */
-struct endpoint *sandbox_best_gateway(const struct sandbox *sb)
+/* Docker's order of gateways: the priority asked for, then the network's name. */
+static bool before(const struct endpoint *a, const struct endpoint *b)
+{
+	if (a->gw_priority != b->gw_priority)
+		return a->gw_priority > b->gw_priority;
+	return strcmp(a->nw->spec.name, b->nw->spec.name) < 0;
+}
+
+static bool leads_out(const struct endpoint *ep, int fam)
+{
+	return ip_set(endpoint_gateway(ep, fam)) ||
+	       (ep->attached && ep->nw->link_route && ip_set(ep->ip[fam]));
+}
+
+struct endpoint *sandbox_best_gateway(const struct sandbox *sb, int fam)
 {
 	struct container_eps *c = container_eps_find(sb->net, sb->container_id);
 	struct endpoint *ep, *best = NULL;
@@ -172,14 +180,12 @@ struct endpoint *sandbox_best_gateway(const struct sandbox *sb)
 	if (!c)
 		return NULL;
 	list_for_each (ep, &c->endpoints, cnode)
-		if (ep->attached && ep->nw->driver == &driver_bridge && !ep->nw->spec.internal &&
-		    ep->nw->gateway &&
-		    (!best || strcmp(ep->nw->spec.name, best->nw->spec.name) < 0))
+		if (leads_out(ep, fam) && (!best || before(ep, best)))
 			best = ep;
 	return best;
 }
 
-static int set_route(struct sandbox *sb, const struct endpoint *gw, struct err *e)
+static int set_route(struct sandbox *sb, int fam, const struct endpoint *gw, struct err *e)
 {
 	auto_(rtnl_close) struct rtnl *nl = NULL;
 	struct netns_visit v;
@@ -194,18 +200,20 @@ static int set_route(struct sandbox *sb, const struct endpoint *gw, struct err *
 	if (r < 0)
 		return err_sys(e, -r, "cannot open a netlink socket");
 	if (!gw)
-		return rtnl_route_default_del(nl, e);
+		return rtnl_route_default_del(nl, fam, e);
 	r = rtnl_link_get(nl, gw->ifname, &l);
 	if (r < 0)
 		return err_sys(e, -r, "container %s has no interface %s", sb->container_name,
 			       gw->ifname);
-	return rtnl_route_default(nl, gw->nw->gateway, l.ifindex, e);
+	return rtnl_route_default(nl, fam, endpoint_gateway(gw, fam), l.ifindex, e);
 }
 
 int sandbox_elect(struct sandbox *sb, struct err *e)
 {
-	struct endpoint *best = sandbox_best_gateway(sb);
-	bool external = best != NULL;
+	struct endpoint *best[N_FAMILIES] = {sandbox_best_gateway(sb, V4),
+					     sandbox_best_gateway(sb, V6)};
+	struct published at;
+	bool external = best[V4] || best[V6];
 	int r = 0;
 
 	if (external != sb->external) {
@@ -213,14 +221,15 @@ int sandbox_elect(struct sandbox *sb, struct err *e)
 		if (sb->dns_port)
 			r = feed_sandbox_external(sb->net->feed, sb->container_id, external);
 	}
-	if (r >= 0 && best != sb->gateway) {
-		r = set_route(sb, best, e);
+	for (int fam = 0; r >= 0 && fam < N_FAMILIES; fam++) {
+		if (best[fam] == sb->gateway[fam])
+			continue;
+		r = set_route(sb, fam, best[fam], e);
 		if (r >= 0)
-			sb->gateway = best;
+			sb->gateway[fam] = best[fam];
 	}
-	if (r >= 0)
-		r = ports_program(sb, best ? best->ip : 0, e);
-	return r;
+	at = ports_where(sb);
+	return r < 0 ? r : ports_program(sb, &at, e);
 }
 
 /* ---- endpoints ---- */
@@ -228,10 +237,11 @@ int sandbox_elect(struct sandbox *sb, struct err *e)
 /* @alive: the namespace lives on without the endpoint */
 static void leave(struct sandbox *sb, struct endpoint *ep, bool alive)
 {
-	ep->nw->driver->detach(sb->net, ep, alive ? sb : NULL);
+	ep->nw->driver->detach(sb->net, ep, sb, alive);
 	endpoint_rest(ep);
-	if (sb->gateway == ep)
-		sb->gateway = NULL;
+	for (int fam = 0; fam < N_FAMILIES; fam++)
+		if (sb->gateway[fam] == ep)
+			sb->gateway[fam] = NULL;
 }
 
 int sandbox_attach(struct sandbox *sb, struct endpoint *ep, struct err *e)
@@ -278,7 +288,7 @@ static void unjoin(struct sandbox *sb, struct endpoint *ep, bool had_ports)
 	if (ep->attached)
 		sandbox_detach(sb, ep);
 	if (!had_ports && sb->n_ports) {
-		r = ports_program(sb, 0, &why);
+		r = ports_program(sb, &nowhere, &why);
 		ports_release(sb);
 	}
 	if (r >= 0)
@@ -356,19 +366,36 @@ static int apply_sysctls(struct sandbox *sb, json_t *sysctls, bool links, struct
 	return r < 0 ? r : 0;
 }
 
-/* Links tell their neighbours who they are; drivers/bridge.c tells when. */
-static int announce_links(struct sandbox *sb, struct err *e)
+/*
+ * What links inherit that are born here. They tell their neighbours who they are (plug.c tells
+ * when), take no router's word for anything, and do not wait for duplicate addresses: ours are
+ * unique. A container is no router unless --sysctl asks: one on two networks would otherwise route
+ * past every rule of ours. (A new namespace inherits the first one's IPv4 settings.)
+ */
+static int link_defaults(struct sandbox *sb, struct err *e)
 {
+	static const char *const keys[][2] = {
+		{"net/ipv4/ip_forward", "0"},
+		{"net/ipv4/conf/default/arp_notify", "1"},
+		{"net/ipv6/conf/default/ndisc_notify", "1"},
+		{"net/ipv6/conf/default/accept_dad", "0"},
+		{"net/ipv6/conf/default/accept_ra", "0"},
+	};
 	struct netns_visit v;
+	const char *key = NULL;
 	int r = netns_enter(sb->netns, &v);
 
 	if (r < 0)
 		return err_sys(e, -r, "cannot enter the namespace of container %s",
 			       sb->container_name);
-	r = netns_sysctl("net/ipv4/conf/default/arp_notify", "1");
+	for (size_t i = 0; r >= 0 && i < ARRAY_SIZE(keys); i++) {
+		key = keys[i][0];
+		r = netns_sysctl(key, keys[i][1]);
+		if (r == -ENOENT && str_has_prefix(key, "net/ipv6")) /* a kernel without it */
+			r = 0;
+	}
 	netns_leave(&v);
-	return r < 0 ? err_sys(e, -r, "cannot set arp_notify in container %s", sb->container_name)
-		     : 0;
+	return r < 0 ? err_sys(e, -r, "cannot set %s in container %s", key, sb->container_name) : 0;
 }
 
 static int bring_up(struct sandbox *sb, const struct sandbox_spec *spec, struct err *e)
@@ -384,7 +411,7 @@ static int bring_up(struct sandbox *sb, const struct sandbox_spec *spec, struct 
 				      sb->path)
 			    : netns_create(sb->path, &sb->netns, e);
 	if (r >= 0)
-		r = announce_links(sb, e);
+		r = link_defaults(sb, e);
 	if (r >= 0)
 		r = apply_sysctls(sb, spec->sysctls, false, e);
 	if (r >= 0 && c)
@@ -408,6 +435,7 @@ static int take_spec(struct sandbox *sb, const struct sandbox_spec *spec)
 {
 	char *const *dns = spec->dns ? spec->dns : sb->net->config.dns;
 
+	sb->ndots = resolv_has_ndots(sb->net, spec->dns_opts);
 	sb->dns = strv_copy(dns);
 	if (strv_len(dns) && !sb->dns)
 		return -ENOMEM;
@@ -486,7 +514,7 @@ void net_sandbox_stop(struct net *n, const char *container_id)
 			if (ep->names)
 				feed_endpoint_del(n->feed, ep->nw->id, container_id);
 	feed_sandbox_del(n->feed, container_id);
-	if (ports_program(sb, 0, &e) < 0)
+	if (ports_program(sb, &nowhere, &e) < 0)
 		log_warn("published ports could not be taken away container=%s error=%s",
 			 container_id, e.msg);
 	ports_release(sb);

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* addr.c - IPv4 addresses and routes, an endpoint's set-up */
+/* addr.c - addresses and routes of both families, an endpoint's set-up */
 
 #include <net/if.h> /* before the kernel's headers, which then leave its names alone */
 
-#include <arpa/inet.h>
 #include <linux/if_addr.h>
 #include <linux/rtnetlink.h>
 #include <string.h>
@@ -11,41 +10,59 @@
 
 #include "netlink/internal.h"
 
+static uint8_t af(struct ip ip)
+{
+	return ip.family == 6 ? AF_INET6 : AF_INET;
+}
+
+static void put_ip(struct rtnl *nl, struct nlmsghdr *nh, uint16_t type, struct ip ip)
+{
+	uint8_t b[16];
+
+	nlsock_put(&nl->s, nh, type, b, ip_bytes(ip, b));
+}
+
+static bool get_ip(const struct nlattr *a, struct ip *ret)
+{
+	return ip_from_bytes(mnl_attr_get_payload(a), mnl_attr_get_payload_len(a), ret) >= 0;
+}
+
 static struct nlmsghdr *addr_msg(struct rtnl *nl, uint16_t type, uint16_t flags, int ifindex,
-				 struct cidr4 addr)
+				 struct cidr addr)
 {
 	struct nlmsghdr *nh = nlsock_begin(&nl->s, type, flags);
 	struct ifaddrmsg *ifa = mnl_nlmsg_put_extra_header(nh, sizeof(*ifa));
-	uint32_t be = htonl(addr.addr), brd = htonl(cidr4_last(addr));
 
-	ifa->ifa_family = AF_INET;
+	ifa->ifa_family = af(addr.ip);
 	ifa->ifa_prefixlen = addr.len;
 	ifa->ifa_index = (uint32_t)ifindex;
-	nlsock_put(&nl->s, nh, IFA_LOCAL, &be, sizeof(be));
-	nlsock_put(&nl->s, nh, IFA_ADDRESS, &be, sizeof(be));
-	if (type == RTM_NEWADDR && addr.len < 31)
-		nlsock_put(&nl->s, nh, IFA_BROADCAST, &brd, sizeof(brd));
+	ifa->ifa_scope = ip_is_link_local(addr.ip) ? RT_SCOPE_LINK : RT_SCOPE_UNIVERSE;
+	ifa->ifa_flags = addr.ip.family == 6 ? IFA_F_NODAD : 0;
+	put_ip(nl, nh, IFA_LOCAL, addr.ip);
+	put_ip(nl, nh, IFA_ADDRESS, addr.ip);
+	if (type == RTM_NEWADDR && addr.ip.family == 4 && addr.len < 31)
+		put_ip(nl, nh, IFA_BROADCAST, cidr_last(addr));
 	return nh;
 }
 
-int rtnl_addr_add(struct rtnl *nl, int ifindex, struct cidr4 addr, struct err *e)
+int rtnl_addr_add(struct rtnl *nl, int ifindex, struct cidr addr, struct err *e)
 {
 	struct nlmsghdr *nh = addr_msg(nl, RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL, ifindex, addr);
 	int r = nlsock_call(&nl->s, nh, NULL, NULL);
-	char text[CIDR4_STR];
+	char text[CIDR_STR];
 
-	return r == -EEXIST ? 0 : rtnl_fail(nl, r, e, "cannot add address", cidr4_str(addr, text));
+	return r == -EEXIST ? 0 : rtnl_fail(nl, r, e, "cannot add address", cidr_str(addr, text));
 }
 
-int rtnl_addr_del(struct rtnl *nl, int ifindex, struct cidr4 addr, struct err *e)
+int rtnl_addr_del(struct rtnl *nl, int ifindex, struct cidr addr, struct err *e)
 {
 	struct nlmsghdr *nh = addr_msg(nl, RTM_DELADDR, 0, ifindex, addr);
 	int r = nlsock_call(&nl->s, nh, NULL, NULL);
-	char text[CIDR4_STR];
+	char text[CIDR_STR];
 
 	return r == -EADDRNOTAVAIL || r == -ENODEV
 		       ? 0
-		       : rtnl_fail(nl, r, e, "cannot delete address", cidr4_str(addr, text));
+		       : rtnl_fail(nl, r, e, "cannot delete address", cidr_str(addr, text));
 }
 
 struct addr_walk {
@@ -58,18 +75,22 @@ static int walk_addr(const struct nlmsghdr *nh, void *data)
 {
 	const struct ifaddrmsg *ifa = mnl_nlmsg_get_payload(nh);
 	struct addr_walk *w = data;
+	struct cidr c = {.len = ifa->ifa_prefixlen};
 	const struct nlattr *a;
+	bool local = false;
 
-	if (w->result || ifa->ifa_family != AF_INET)
+	if (w->result)
 		return 0;
-	mnl_attr_for_each(a, nh, sizeof(*ifa)) if (mnl_attr_get_type(a) == IFA_LOCAL &&
-						   mnl_attr_get_payload_len(a) == 4)
+	/* of a point-to-point link IFA_ADDRESS is the peer's; IPv6 has no IFA_LOCAL otherwise */
+	mnl_attr_for_each(a, nh, sizeof(*ifa))
 	{
-		struct cidr4 c = {ntohl(mnl_attr_get_u32(a)), ifa->ifa_prefixlen};
-
-		w->result = w->fn((int)ifa->ifa_index, c, w->data);
-		break;
+		if (mnl_attr_get_type(a) == IFA_LOCAL)
+			local = get_ip(a, &c.ip);
+		else if (mnl_attr_get_type(a) == IFA_ADDRESS && !local)
+			(void)get_ip(a, &c.ip);
 	}
+	if (ip_set(c.ip))
+		w->result = w->fn((int)ifa->ifa_index, c, w->data);
 	return 0;
 }
 
@@ -80,22 +101,23 @@ int rtnl_addr_each(struct rtnl *nl, rtnl_addr_fn fn, void *data)
 	struct addr_walk w = {fn, data, 0};
 	int r;
 
-	ifa->ifa_family = AF_INET;
+	ifa->ifa_family = AF_UNSPEC;
 	r = nlsock_call(&nl->s, nh, walk_addr, &w);
 	return r < 0 ? r : w.result;
 }
 
 struct found {
 	int ifindex;
-	struct cidr4 list[16];
+	struct cidr list[16];
 	size_t n;
 };
 
-static int collect(int ifindex, struct cidr4 addr, void *data)
+static int collect(int ifindex, struct cidr addr, void *data)
 {
 	struct found *f = data;
 
-	if (ifindex == f->ifindex && f->n < ARRAY_SIZE(f->list))
+	if (ifindex == f->ifindex && f->n < ARRAY_SIZE(f->list) &&
+	    !(addr.ip.family == 6 && ip_is_link_local(addr.ip)))
 		f->list[f->n++] = addr;
 	return 0;
 }
@@ -116,12 +138,12 @@ int rtnl_addr_flush(struct rtnl *nl, int ifindex, struct err *e)
 
 /* ---- routes ---- */
 
-static struct nlmsghdr *route_msg(struct rtnl *nl, uint16_t type, uint16_t flags)
+static struct nlmsghdr *route_msg(struct rtnl *nl, uint16_t type, uint16_t flags, uint8_t family)
 {
 	struct nlmsghdr *nh = nlsock_begin(&nl->s, type, flags);
 	struct rtmsg *rt = mnl_nlmsg_put_extra_header(nh, sizeof(*rt));
 
-	rt->rtm_family = AF_INET;
+	rt->rtm_family = family;
 	if ((flags & NLM_F_DUMP) == NLM_F_DUMP) /* its bits are REPLACE and EXCL elsewhere */
 		return nh;
 	rt->rtm_table = RT_TABLE_MAIN;
@@ -135,21 +157,24 @@ static struct nlmsghdr *route_msg(struct rtnl *nl, uint16_t type, uint16_t flags
 	return nh;
 }
 
-int rtnl_route_default(struct rtnl *nl, uint32_t gateway, int ifindex, struct err *e)
+int rtnl_route_default(struct rtnl *nl, int fam, struct ip gateway, int ifindex, struct err *e)
 {
-	struct nlmsghdr *nh = route_msg(nl, RTM_NEWROUTE, NLM_F_CREATE | NLM_F_REPLACE);
-	uint32_t be = htonl(gateway);
-	char ip[IP4_STR];
+	struct nlmsghdr *nh = route_msg(nl, RTM_NEWROUTE, NLM_F_CREATE | NLM_F_REPLACE,
+					fam == V6 ? AF_INET6 : AF_INET);
+	char ip[IP_STR];
 
-	nlsock_put(&nl->s, nh, RTA_GATEWAY, &be, sizeof(be));
+	if (ip_set(gateway))
+		put_ip(nl, nh, RTA_GATEWAY, gateway);
+	else if (fam == V4)
+		((struct rtmsg *)mnl_nlmsg_get_payload(nh))->rtm_scope = RT_SCOPE_LINK;
 	nlsock_u32(&nl->s, nh, RTA_OIF, (uint32_t)ifindex);
 	return rtnl_fail(nl, nlsock_call(&nl->s, nh, NULL, NULL), e, "cannot route by",
-			 ip4_str(gateway, ip));
+			 ip_set(gateway) ? ip_str(gateway, ip) : "the link");
 }
 
-int rtnl_route_default_del(struct rtnl *nl, struct err *e)
+int rtnl_route_default_del(struct rtnl *nl, int fam, struct err *e)
 {
-	struct nlmsghdr *nh = route_msg(nl, RTM_DELROUTE, 0);
+	struct nlmsghdr *nh = route_msg(nl, RTM_DELROUTE, 0, fam == V6 ? AF_INET6 : AF_INET);
 	int r = nlsock_call(&nl->s, nh, NULL, NULL);
 
 	return r == -ESRCH ? 0 : rtnl_fail(nl, r, e, "cannot delete route", "default");
@@ -165,18 +190,19 @@ static int walk_route(const struct nlmsghdr *nh, void *data)
 {
 	const struct rtmsg *rt = mnl_nlmsg_get_payload(nh);
 	struct route_walk *w = data;
-	struct cidr4 dst = {0, rt->rtm_dst_len};
+	struct cidr dst = {ip_any(rt->rtm_family == AF_INET6 ? V6 : V4), rt->rtm_dst_len};
 	uint32_t table = rt->rtm_table;
 	const struct nlattr *a;
 	int oif = 0;
 
-	if (w->result || rt->rtm_family != AF_INET || rt->rtm_type == RTN_LOCAL ||
-	    rt->rtm_type == RTN_BROADCAST)
+	if (w->result || (rt->rtm_family != AF_INET && rt->rtm_family != AF_INET6) ||
+	    rt->rtm_type == RTN_LOCAL || rt->rtm_type == RTN_BROADCAST ||
+	    rt->rtm_type == RTN_MULTICAST || rt->rtm_type == RTN_ANYCAST)
 		return 0;
 	mnl_attr_for_each(a, nh, sizeof(*rt))
 	{
-		if (mnl_attr_get_type(a) == RTA_DST && mnl_attr_get_payload_len(a) == 4)
-			dst.addr = ntohl(mnl_attr_get_u32(a));
+		if (mnl_attr_get_type(a) == RTA_DST)
+			(void)get_ip(a, &dst.ip);
 		else if (mnl_attr_get_type(a) == RTA_OIF)
 			oif = (int)mnl_attr_get_u32(a);
 		else if (mnl_attr_get_type(a) == RTA_TABLE)
@@ -188,7 +214,7 @@ static int walk_route(const struct nlmsghdr *nh, void *data)
 
 int rtnl_route_each(struct rtnl *nl, rtnl_route_fn fn, void *data)
 {
-	struct nlmsghdr *nh = route_msg(nl, RTM_GETROUTE, NLM_F_DUMP);
+	struct nlmsghdr *nh = route_msg(nl, RTM_GETROUTE, NLM_F_DUMP, AF_UNSPEC);
 	struct route_walk w = {fn, data, 0};
 	int r = nlsock_call(&nl->s, nh, walk_route, &w);
 
@@ -200,19 +226,11 @@ int rtnl_route_each(struct rtnl *nl, rtnl_route_fn fn, void *data)
 int rtnl_endpoint_setup(struct rtnl *nl, const struct rtnl_endpoint_setup *s, struct err *e)
 {
 	struct rtnl_link l;
-	int r = s->lo ? rtnl_link_up(nl, 1, true, e)
-		      : 0; /* lo is always the first link of a namespace */
+	int r = rtnl_link_get(nl, s->ifname, &l);
 
-	if (r >= 0) {
-		r = rtnl_link_get(nl, s->ifname, &l);
-		if (r < 0)
-			return rtnl_fail(nl, r, e, "cannot find link", s->ifname);
-	}
-	if (r >= 0)
-		r = rtnl_addr_add(nl, l.ifindex, s->addr, e);
-	if (r >= 0)
-		r = rtnl_link_up(nl, l.ifindex, true, e);
-	if (r >= 0 && s->gateway)
-		r = rtnl_route_default(nl, s->gateway, l.ifindex, e);
-	return r;
+	if (r < 0)
+		return rtnl_fail(nl, r, e, "cannot find link", s->ifname);
+	for (size_t i = 0; r >= 0 && i < s->n_addrs; i++)
+		r = rtnl_addr_add(nl, l.ifindex, s->addrs[i], e);
+	return r < 0 ? r : rtnl_link_up(nl, l.ifindex, true, e);
 }

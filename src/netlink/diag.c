@@ -13,7 +13,7 @@
 /* ---- conntrack ---- */
 
 struct tuple {
-	uint32_t src, dst; /* host order */
+	struct ip src, dst;
 	uint16_t sport, dport;
 	uint8_t proto;
 };
@@ -22,6 +22,7 @@ struct doomed { /* an entry's original tuple, as the kernel sent it, to be sent 
 		 */
 	uint8_t bytes[256];
 	uint16_t len;
+	uint8_t family;
 };
 
 struct ct_walk {
@@ -37,10 +38,14 @@ static void parse_ip(const struct nlattr *nest, struct tuple *t)
 
 	mnl_attr_for_each_nested(a, nest)
 	{
-		if (mnl_attr_get_type(a) == CTA_IP_V4_SRC)
-			t->src = ntohl(mnl_attr_get_u32(a));
-		else if (mnl_attr_get_type(a) == CTA_IP_V4_DST)
-			t->dst = ntohl(mnl_attr_get_u32(a));
+		int type = mnl_attr_get_type(a);
+
+		if (type == CTA_IP_V4_SRC || type == CTA_IP_V6_SRC)
+			(void)!ip_from_bytes(mnl_attr_get_payload(a), mnl_attr_get_payload_len(a),
+					     &t->src);
+		else if (type == CTA_IP_V4_DST || type == CTA_IP_V6_DST)
+			(void)!ip_from_bytes(mnl_attr_get_payload(a), mnl_attr_get_payload_len(a),
+					     &t->dst);
 	}
 }
 
@@ -99,16 +104,17 @@ static int walk_ct(const struct nlmsghdr *nh, void *data)
 		w->room = room;
 	}
 	w->list[w->n].len = raw->nla_len;
+	w->list[w->n].family = ((const struct nfgenmsg *)mnl_nlmsg_get_payload(nh))->nfgen_family;
 	memcpy(w->list[w->n++].bytes, raw, raw->nla_len);
 	return 0;
 }
 
-static struct nlmsghdr *ct_msg(struct nlsock *s, uint8_t type, uint16_t flags)
+static struct nlmsghdr *ct_msg(struct nlsock *s, uint8_t type, uint16_t flags, uint8_t family)
 {
 	struct nlmsghdr *nh = nlsock_begin(s, NFNL_SUBSYS_CTNETLINK << 8 | type, flags);
 	struct nfgenmsg *nf = mnl_nlmsg_put_extra_header(nh, sizeof(*nf));
 
-	nf->nfgen_family = AF_INET;
+	nf->nfgen_family = family;
 	nf->version = NFNETLINK_V0;
 	return nh;
 }
@@ -122,10 +128,10 @@ static int flush(struct ct_walk *w)
 		free(s);
 		return r == -EPROTONOSUPPORT ? 0 : r;
 	}
-	r = nlsock_call(s, ct_msg(s, IPCTNL_MSG_CT_GET, NLM_F_DUMP), walk_ct, w);
+	r = nlsock_call(s, ct_msg(s, IPCTNL_MSG_CT_GET, NLM_F_DUMP, AF_UNSPEC), walk_ct, w);
 	for (size_t i = 0; r >= 0 && i < w->n; i++) {
 		const struct nlattr *a = (const struct nlattr *)w->list[i].bytes;
-		struct nlmsghdr *nh = ct_msg(s, IPCTNL_MSG_CT_DELETE, 0);
+		struct nlmsghdr *nh = ct_msg(s, IPCTNL_MSG_CT_DELETE, 0, w->list[i].family);
 
 		nlsock_put(s, nh, a->nla_type, mnl_attr_get_payload(a),
 			   mnl_attr_get_payload_len(a));
@@ -144,24 +150,23 @@ static int flush(struct ct_walk *w)
 
 struct port_match {
 	uint8_t proto;
-	uint32_t daddr, raddr;
-	uint16_t port, rport;
+	struct ip daddr;
+	uint16_t port;
 };
 
 static bool match_port(const struct tuple *orig, const struct tuple *reply, void *data)
 {
 	const struct port_match *m = data;
 
-	if (orig->proto != m->proto)
-		return false;
-	if (orig->dport == m->port && (!m->daddr || orig->dst == m->daddr))
-		return true;
-	return m->raddr && reply->src == m->raddr && reply->sport == m->rport;
+	(void)reply;
+	return orig->proto == m->proto && orig->dport == m->port &&
+	       orig->dst.family == m->daddr.family &&
+	       (ip_is_any(m->daddr) || ip_eq(orig->dst, m->daddr));
 }
 
-int conntrack_flush(uint8_t proto, uint32_t daddr, uint16_t port, uint32_t raddr, uint16_t rport)
+int conntrack_flush(uint8_t proto, struct ip daddr, uint16_t port)
 {
-	struct port_match m = {proto, daddr, raddr, port, rport};
+	struct port_match m = {proto, daddr, port};
 	struct ct_walk w = {.match = match_port, .data = &m};
 
 	return flush(&w);
@@ -169,12 +174,12 @@ int conntrack_flush(uint8_t proto, uint32_t daddr, uint16_t port, uint32_t raddr
 
 static bool match_addr(const struct tuple *orig, const struct tuple *reply, void *data)
 {
-	uint32_t addr = *(const uint32_t *)data;
+	const struct ip *addr = data;
 
-	return orig->src == addr || reply->src == addr || orig->dst == addr;
+	return ip_eq(orig->src, *addr) || ip_eq(reply->src, *addr) || ip_eq(orig->dst, *addr);
 }
 
-int conntrack_flush_addr(uint32_t addr)
+int conntrack_flush_addr(struct ip addr)
 {
 	struct ct_walk w = {.match = match_addr, .data = &addr};
 

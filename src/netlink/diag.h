@@ -8,11 +8,11 @@
 #include <stdint.h>
 
 #include "base/err.h"
+#include "base/ip.h"
 
-/* Delete conntrack entries whose ORIGINAL destination is @daddr (host order, 0 any) port @port, or
- * whose reply source is @raddr:@rport (0: not asked). Return: number deleted or -errno; no
- * conntrack in the kernel: 0 */
-int conntrack_flush(uint8_t proto, uint32_t daddr, uint16_t port, uint32_t raddr,
-		    uint16_t rport) MUST_CHECK;
-/* all entries with @addr as original source or reply source (a removed endpoint) */
-int conntrack_flush_addr(uint32_t addr) MUST_CHECK;
+/* Delete conntrack entries whose ORIGINAL destination is @daddr (0.0.0.0 or :: any of its family)
+ * port @port. Return: number deleted or -errno; no conntrack in the kernel: 0 */
+int conntrack_flush(uint8_t proto, struct ip daddr, uint16_t port) MUST_CHECK;
+/* all entries with @addr as original source, original destination or reply source (a removed
+ * endpoint) */
+int conntrack_flush_addr(struct ip addr) MUST_CHECK;

@@ -11,6 +11,10 @@
 
 #include "netlink/internal.h"
 
+/* of newer headers than Debian 12's */
+#define LINK_GSO_IPV4_MAX_SIZE 63
+#define LINK_GRO_IPV4_MAX_SIZE 64
+
 int rtnl_open(struct rtnl **ret)
 {
 	struct rtnl *nl = calloc(1, sizeof(*nl));
@@ -91,6 +95,12 @@ static void parse_link(const struct nlmsghdr *nh, struct rtnl_link *l)
 		case IFLA_GROUP:
 			l->group = mnl_attr_get_u32(a);
 			break;
+		case IFLA_GSO_MAX_SIZE:
+			l->gso.ipv6 = mnl_attr_get_u32(a);
+			break;
+		case LINK_GSO_IPV4_MAX_SIZE:
+			l->gso.ipv4 = mnl_attr_get_u32(a);
+			break;
 		case IFLA_ADDRESS:
 			if (mnl_attr_get_payload_len(a) == 6)
 				memcpy(l->mac, mnl_attr_get_payload(a), 6);
@@ -163,6 +173,19 @@ int rtnl_link_each(struct rtnl *nl, rtnl_link_fn fn, void *data)
 
 /* ---- making ---- */
 
+/* The IPv4 sizes last: a general size of 64 KiB or less sets them too. */
+static void put_gso(struct rtnl *nl, struct nlmsghdr *nh, struct rtnl_gso gso)
+{
+	if (gso.ipv6) {
+		nlsock_u32(&nl->s, nh, IFLA_GSO_MAX_SIZE, gso.ipv6);
+		nlsock_u32(&nl->s, nh, IFLA_GRO_MAX_SIZE, gso.ipv6);
+	}
+	if (gso.ipv4) {
+		nlsock_u32(&nl->s, nh, LINK_GSO_IPV4_MAX_SIZE, gso.ipv4);
+		nlsock_u32(&nl->s, nh, LINK_GRO_IPV4_MAX_SIZE, gso.ipv4);
+	}
+}
+
 int rtnl_bridge_add(struct rtnl *nl, const struct rtnl_bridge *b, int *ret_ifindex, struct err *e)
 {
 	struct nlmsghdr *nh = rtnl_link_msg(nl, RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, 0);
@@ -195,13 +218,11 @@ int rtnl_bridge_add(struct rtnl *nl, const struct rtnl_bridge *b, int *ret_ifind
 	return 0;
 }
 
-int rtnl_veth_add(struct rtnl *nl, const struct rtnl_veth *v, int *ret_ifindex, struct err *e)
+static int veth_add(struct rtnl *nl, const struct rtnl_veth *v, struct rtnl_gso gso)
 {
 	struct nlmsghdr *nh = rtnl_link_msg(nl, RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, 0);
 	struct ifinfomsg *ifi = mnl_nlmsg_get_payload(nh), *peer_ifi;
 	struct nlattr *info, *data, *peer;
-	struct rtnl_link l;
-	int r;
 
 	ifi->ifi_flags = ifi->ifi_change = IFF_UP;
 	nlsock_str(&nl->s, nh, IFLA_IFNAME, v->host_name);
@@ -211,6 +232,7 @@ int rtnl_veth_add(struct rtnl *nl, const struct rtnl_veth *v, int *ret_ifindex, 
 		nlsock_u32(&nl->s, nh, IFLA_GROUP, v->group);
 	if (v->master)
 		nlsock_u32(&nl->s, nh, IFLA_MASTER, (uint32_t)v->master);
+	put_gso(nl, nh, gso);
 	info = nlsock_nest(&nl->s, nh, IFLA_LINKINFO);
 	nlsock_str(&nl->s, nh, IFLA_INFO_KIND, "veth");
 	data = nlsock_nest(&nl->s, nh, IFLA_INFO_DATA);
@@ -221,13 +243,23 @@ int rtnl_veth_add(struct rtnl *nl, const struct rtnl_veth *v, int *ret_ifindex, 
 	nlsock_put(&nl->s, nh, IFLA_ADDRESS, v->peer_mac, 6);
 	if (v->mtu)
 		nlsock_u32(&nl->s, nh, IFLA_MTU, (uint32_t)v->mtu);
+	put_gso(nl, nh, gso);
 	nlsock_u32(&nl->s, nh, IFLA_NET_NS_FD, (uint32_t)v->peer_netns);
 	if (peer && data && info) {
 		mnl_attr_nest_end(nh, peer);
 		mnl_attr_nest_end(nh, data);
 		mnl_attr_nest_end(nh, info);
 	}
-	r = nlsock_call(&nl->s, nh, NULL, NULL);
+	return nlsock_call(&nl->s, nh, NULL, NULL);
+}
+
+int rtnl_veth_add(struct rtnl *nl, const struct rtnl_veth *v, int *ret_ifindex, struct err *e)
+{
+	struct rtnl_link l;
+	int r = veth_add(nl, v, v->gso);
+
+	if (r == -EINVAL && (v->gso.ipv4 || v->gso.ipv6)) /* before Linux 5.19 */
+		r = veth_add(nl, v, (struct rtnl_gso){0});
 	if (r >= 0)
 		r = rtnl_link_get(nl, v->host_name, &l);
 	if (r < 0)
@@ -236,8 +268,16 @@ int rtnl_veth_add(struct rtnl *nl, const struct rtnl_veth *v, int *ret_ifindex, 
 	return 0;
 }
 
-int rtnl_port_flags(struct rtnl *nl, int ifindex, bool hairpin, bool isolated, struct err *e)
+int rtnl_port_set(struct rtnl *nl, int ifindex, unsigned mask, unsigned flags, struct err *e)
 {
+	static const struct {
+		enum rtnl_port flag;
+		uint16_t attr;
+	} table[] = {{RTNL_PORT_HAIRPIN, IFLA_BRPORT_MODE},
+		     {RTNL_PORT_ISOLATED, IFLA_BRPORT_ISOLATED},
+		     {RTNL_PORT_NO_LEARNING, IFLA_BRPORT_LEARNING},
+		     {RTNL_PORT_NEIGH_SUPPRESS, IFLA_BRPORT_NEIGH_SUPPRESS},
+		     {RTNL_PORT_LOCKED, IFLA_BRPORT_LOCKED}};
 	struct nlmsghdr *nh = rtnl_link_msg(nl, RTM_SETLINK, 0, ifindex);
 	struct ifinfomsg *ifi = mnl_nlmsg_get_payload(nh);
 	struct nlattr *prot;
@@ -245,12 +285,56 @@ int rtnl_port_flags(struct rtnl *nl, int ifindex, bool hairpin, bool isolated, s
 
 	ifi->ifi_family = AF_BRIDGE;
 	prot = nlsock_nest(&nl->s, nh, IFLA_PROTINFO | NLA_F_NESTED);
-	nlsock_u8(&nl->s, nh, IFLA_BRPORT_MODE, hairpin);
-	nlsock_u8(&nl->s, nh, IFLA_BRPORT_ISOLATED, isolated);
+	for (size_t i = 0; i < ARRAY_SIZE(table); i++) {
+		bool on = flags & table[i].flag;
+
+		if (mask & table[i].flag)
+			nlsock_u8(&nl->s, nh, table[i].attr,
+				  on != (table[i].flag == RTNL_PORT_NO_LEARNING));
+	}
 	if (prot)
 		mnl_attr_nest_end(nh, prot);
 	return rtnl_fail(nl, nlsock_call(&nl->s, nh, NULL, NULL), e, "cannot set the bridge port",
 			 index_name(ifindex, name));
+}
+
+int rtnl_port_flags(struct rtnl *nl, int ifindex, bool hairpin, bool isolated, struct err *e)
+{
+	return rtnl_port_set(
+		nl, ifindex, RTNL_PORT_HAIRPIN | RTNL_PORT_ISOLATED,
+		(hairpin ? RTNL_PORT_HAIRPIN : 0) | (isolated ? RTNL_PORT_ISOLATED : 0), e);
+}
+
+static int fdb(struct rtnl *nl, uint16_t type, uint16_t flags, int port, const uint8_t mac[6])
+{
+	struct nlmsghdr *nh = nlsock_begin(&nl->s, type, flags);
+	struct ndmsg *nd = mnl_nlmsg_put_extra_header(nh, sizeof(*nd));
+
+	nd->ndm_family = AF_BRIDGE;
+	nd->ndm_ifindex = port;
+	nd->ndm_state = NUD_NOARP; /* static: never aged out, though not the bridge's own */
+	nd->ndm_flags = NTF_MASTER;
+	nlsock_put(&nl->s, nh, NDA_LLADDR, mac, 6);
+	return nlsock_call(&nl->s, nh, NULL, NULL);
+}
+
+int rtnl_fdb_add(struct rtnl *nl, int port, const uint8_t mac[6], struct err *e)
+{
+	char name[16];
+
+	return rtnl_fail(nl, fdb(nl, RTM_NEWNEIGH, NLM_F_CREATE | NLM_F_REPLACE, port, mac), e,
+			 "cannot add a forwarding entry to bridge port", index_name(port, name));
+}
+
+int rtnl_fdb_del(struct rtnl *nl, int port, const uint8_t mac[6], struct err *e)
+{
+	int r = fdb(nl, RTM_DELNEIGH, 0, port, mac);
+	char name[16];
+
+	return r == -ENOENT || r == -ENODEV
+		       ? 0
+		       : rtnl_fail(nl, r, e, "cannot delete a forwarding entry of bridge port",
+				   index_name(port, name));
 }
 
 int rtnl_link_del(struct rtnl *nl, int ifindex, struct err *e)
@@ -332,4 +416,12 @@ int rtnl_link_netns(struct rtnl *nl, int ifindex, int netns_fd, struct err *e)
 
 	nlsock_u32(&nl->s, nh, IFLA_NET_NS_FD, (uint32_t)netns_fd);
 	return set_link(nl, nh, ifindex, "cannot move link", e);
+}
+
+int rtnl_link_gso(struct rtnl *nl, int ifindex, struct rtnl_gso gso, struct err *e)
+{
+	struct nlmsghdr *nh = rtnl_link_msg(nl, RTM_NEWLINK, 0, ifindex);
+
+	put_gso(nl, nh, gso);
+	return set_link(nl, nh, ifindex, "cannot set the segment size of link", e);
 }

@@ -5,7 +5,7 @@
  * A struct rtnl is one NETLINK_ROUTE socket bound to the network namespace it was opened in, with
  * extended acks. Calls block for the kernel's answer (0.1 to 0.5 ms). Not thread-safe: one socket,
  * one thread; a job that removes links opens its own. Failures return -errno and, where @e is
- * given, "<verb> <name>: <strerror> (<kernel's ext-ack text>)". Addresses in HOST order. A walk
+ * given, "<verb> <name>: <strerror> (<kernel's ext-ack text>)". A walk
  * (*_each) during which something changes may see entries twice.
  * Sources: rtnetlink(7), linux/if_link.h, Documentation/netlink/.
  */
@@ -22,12 +22,22 @@ int rtnl_open(struct rtnl **ret) MUST_CHECK; /* in the calling thread's namespac
 void rtnl_close(struct rtnl *nl);
 DEFINE_AUTO(struct rtnl, rtnl_close);
 
+/* The longest TCP packet that is handed from one link to the next uncut: BIG TCP where above 64 KiB
+ * (Linux 5.19 for IPv6, 6.3 for IPv4). 0: as it is. Where such a packet must leave by a link that
+ * takes less, the kernel cuts it in software. */
+struct rtnl_gso {
+	uint32_t ipv4, ipv6; /* bytes */
+};
+#define RTNL_BIG_TCP (192u << 10)
+#define RTNL_TCP     (64u << 10) /* what links have unasked */
+
 struct rtnl_link {
 	int ifindex;
 	int master; /* 0 none */
 	int mtu;
 	uint32_t group;
-	uint32_t flags; /* IFF_* */
+	uint32_t flags;	     /* IFF_* */
+	struct rtnl_gso gso; /* 0: the kernel does not tell */
 	uint8_t mac[6];
 	char name[16];
 	char kind[16]; /* "bridge", "veth", "" */
@@ -56,6 +66,7 @@ struct rtnl_veth {
 	int master;	/* bridge ifindex the host end is born into, 0 none */
 	int mtu;	/* 0 default */
 	uint32_t group;
+	struct rtnl_gso gso; /* both ends; a kernel that refuses it makes the veth without */
 };
 /* one message: host end up and enslaved, the peer down until it has its address
  * (rtnl_endpoint_setup). @ret_ifindex: host end */
@@ -63,6 +74,19 @@ int rtnl_veth_add(struct rtnl *nl, const struct rtnl_veth *v, int *ret_ifindex,
 		  struct err *e) MUST_CHECK;
 int rtnl_port_flags(struct rtnl *nl, int ifindex, bool hairpin, bool isolated,
 		    struct err *e) MUST_CHECK;
+enum rtnl_port {
+	RTNL_PORT_HAIRPIN = 1,	      /* frames may leave where they came in */
+	RTNL_PORT_ISOLATED = 2,	      /* none to another isolated port */
+	RTNL_PORT_NO_LEARNING = 4,    /* senders' addresses are not remembered */
+	RTNL_PORT_NEIGH_SUPPRESS = 8, /* ARP and ND answered by the bridge for whom it knows */
+	RTNL_PORT_LOCKED = 16,	      /* only senders with an fdb entry here (Linux 5.18) */
+};
+int rtnl_port_set(struct rtnl *nl, int ifindex, unsigned mask, unsigned flags,
+		  struct err *e) MUST_CHECK; /* those of @mask */
+/* a static forwarding entry: @mac is at that bridge port; there already: 0 */
+int rtnl_fdb_add(struct rtnl *nl, int port, const uint8_t mac[6], struct err *e) MUST_CHECK;
+int rtnl_fdb_del(struct rtnl *nl, int port, const uint8_t mac[6],
+		 struct err *e) MUST_CHECK;				   /* gone: 0 */
 int rtnl_link_del(struct rtnl *nl, int ifindex, struct err *e) MUST_CHECK; /* gone already: 0 */
 int rtnl_group_del(struct rtnl *nl, uint32_t group,
 		   struct err *e) MUST_CHECK; /* all links of a group */
@@ -72,29 +96,60 @@ int rtnl_link_group(struct rtnl *nl, int ifindex, uint32_t group, struct err *e)
 int rtnl_link_mac(struct rtnl *nl, int ifindex, const uint8_t mac[6], struct err *e) MUST_CHECK;
 int rtnl_link_mtu(struct rtnl *nl, int ifindex, int mtu, struct err *e) MUST_CHECK;
 int rtnl_link_netns(struct rtnl *nl, int ifindex, int netns_fd, struct err *e) MUST_CHECK;
+int rtnl_link_gso(struct rtnl *nl, int ifindex, struct rtnl_gso gso, struct err *e) MUST_CHECK;
 
-int rtnl_addr_add(struct rtnl *nl, int ifindex, struct cidr4 addr,
-		  struct err *e) MUST_CHECK; /* broadcast set; there already: 0 */
-int rtnl_addr_del(struct rtnl *nl, int ifindex, struct cidr4 addr,
+/* ---- virtual.c: interfaces on top of another one, and the one on top of none ---- */
+struct rtnl_virtual {
+	const char *name;
+	int parent;	/* ifindex here; none for a dummy */
+	int netns;	/* fd: born there and down, as a veth's peer is; -1 here, and up */
+	uint8_t mac[6]; /* zero: the kernel's choice; an ipvlan has its parent's */
+	int mtu;	/* 0 the parent's */
+	uint32_t group;
+};
+/* the kernel's numbers */
+enum rtnl_macvlan {
+	RTNL_MACVLAN_PRIVATE = 1,
+	RTNL_MACVLAN_VEPA = 2,
+	RTNL_MACVLAN_BRIDGE = 4,
+	RTNL_MACVLAN_PASSTHRU = 8,
+};
+enum rtnl_ipvlan { RTNL_IPVLAN_L2, RTNL_IPVLAN_L3, RTNL_IPVLAN_L3S };
+enum rtnl_ipvlan_flag { RTNL_IPVLAN_BRIDGE, RTNL_IPVLAN_PRIVATE, RTNL_IPVLAN_VEPA };
+/* A kind that the kernel lacks: -EOPNOTSUPP, "this kernel has no <kind>: ...". */
+int rtnl_macvlan_add(struct rtnl *nl, const struct rtnl_virtual *v, enum rtnl_macvlan mode,
+		     struct err *e) MUST_CHECK;
+int rtnl_ipvlan_add(struct rtnl *nl, const struct rtnl_virtual *v, enum rtnl_ipvlan mode,
+		    enum rtnl_ipvlan_flag flag, struct err *e) MUST_CHECK;
+int rtnl_vlan_add(struct rtnl *nl, const struct rtnl_virtual *v, uint16_t id,
+		  struct err *e) MUST_CHECK; /* 802.1q */
+int rtnl_dummy_add(struct rtnl *nl, const struct rtnl_virtual *v, struct err *e) MUST_CHECK;
+
+/* Broadcast set; IPv6 without duplicate-address detection; there already: 0 */
+int rtnl_addr_add(struct rtnl *nl, int ifindex, struct cidr addr, struct err *e) MUST_CHECK;
+int rtnl_addr_del(struct rtnl *nl, int ifindex, struct cidr addr,
 		  struct err *e) MUST_CHECK; /* gone: 0 */
+/* all but IPv6's link-local ones */
 int rtnl_addr_flush(struct rtnl *nl, int ifindex, struct err *e) MUST_CHECK;
-typedef int (*rtnl_addr_fn)(int ifindex, struct cidr4 addr, void *data);
-int rtnl_addr_each(struct rtnl *nl, rtnl_addr_fn fn, void *data) MUST_CHECK; /* IPv4 */
-int rtnl_route_default(struct rtnl *nl, uint32_t gateway, int ifindex,
-		       struct err *e) MUST_CHECK;		       /* replace */
-int rtnl_route_default_del(struct rtnl *nl, struct err *e) MUST_CHECK; /* none: 0 */
-/* IPv4 routes of ALL tables; local and broadcast types left out. @dst.len 0 is a default route */
-typedef int (*rtnl_route_fn)(struct cidr4 dst, int oif, uint32_t table, void *data);
+/* both families; non-zero ends, is returned */
+typedef int (*rtnl_addr_fn)(int ifindex, struct cidr addr, void *data);
+int rtnl_addr_each(struct rtnl *nl, rtnl_addr_fn fn, void *data) MUST_CHECK;
+/* replace; @gateway not set: @fam's route goes to the link itself */
+int rtnl_route_default(struct rtnl *nl, int fam, struct ip gateway, int ifindex,
+		       struct err *e) MUST_CHECK;
+int rtnl_route_default_del(struct rtnl *nl, int fam, struct err *e) MUST_CHECK; /* none: 0 */
+/* Unicast routes of ALL tables and both families. @dst.len 0 is a default route; its address is set
+ */
+typedef int (*rtnl_route_fn)(struct cidr dst, int oif, uint32_t table, void *data);
 int rtnl_route_each(struct rtnl *nl, rtnl_route_fn fn, void *data) MUST_CHECK;
 
 /* Inside a container's namespace, for one interface that was just born there with its MAC and MTU:
- * lo up (if @lo), address, up, default route (gateway 0: none). The address comes first, so that
- * what the kernel announces when the link comes up (arp_notify) is complete. */
+ * addresses, up. They come first, so that what the kernel announces when the link comes up
+ * (arp_notify, ndisc_notify) is complete. */
 struct rtnl_endpoint_setup {
 	const char *ifname;
-	struct cidr4 addr;
-	uint32_t gateway;
-	bool lo;
+	const struct cidr *addrs;
+	size_t n_addrs;
 };
 int rtnl_endpoint_setup(struct rtnl *nl, const struct rtnl_endpoint_setup *s,
 			struct err *e) MUST_CHECK;

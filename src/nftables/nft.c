@@ -5,6 +5,10 @@
  * A transaction is text for libnftables: elements added or deleted, applied whole or not at all.
  * The mirror (set name and element text) changes only when the kernel took the transaction; it is
  * what nft_replace() and nft_repair() replay.
+ *
+ * An owned table belongs to the socket of a libnftables context. It persists when that socket goes,
+ * but is anybody's then: so each transaction begins by claiming it, which changes nothing while we
+ * have it.
  */
 
 #include "nftables/nft.h"
@@ -14,7 +18,6 @@
 #include <string.h>
 
 #include "base/buf.h"
-#include "base/log.h"
 #include "base/map.h"
 #include "base/str.h"
 #include "nftables/internal.h"
@@ -24,7 +27,9 @@
 	500 /* libnftables keeps some memory a call: start afresh now and then                     \
 	     */
 
-extern const char ruleset_text[]; /* data/ruleset.nft, embedded at build time */
+extern const char ruleset_text[], guard_text[]; /* data/<name>.nft, embedded at build time */
+
+#define HEAD "table inet " TABLE " {"
 
 struct change {
 	bool del;
@@ -170,18 +175,32 @@ void nft_del(struct nft_tx *tx, const char *set, const char *element, ...)
 	va_end(ap);
 }
 
+bool nft_is_guard(const char *key)
+{
+	return str_has_prefix(key, "guard_");
+}
+
+static const char *family(const char *key)
+{
+	return nft_is_guard(key) ? "bridge" : "inet";
+}
+
 static void element_line(struct buf *out, bool del, const char *key)
 {
 	const char *space = strchr(key, ' ');
 
-	(void)buf_printf(out, "%s element inet atoll %.*s { %s }\n", del ? "delete" : "add",
-			 (int)(space - key), key, space + 1);
+	(void)buf_printf(out, "%s element %s " TABLE " %.*s { %s }\n", del ? "delete" : "add",
+			 family(key), (int)(space - key), key, space + 1);
 }
 
-/* The text of what really changes: what is there already, or gone already, is left out. */
+/* The text of what really changes: what is there already, or gone already, is left out. The bridge
+ * table comes before its first element and goes after its last. */
 static int tx_text(const struct nft_tx *tx, struct buf *out)
 {
 	auto_(map_free) struct map *latest = NULL; /* change of each element so far */
+	auto_buf struct buf lines = BUF_INIT(TEXT_MAX);
+	size_t guards = tx->nft->guards;
+	bool guarded = guards > 0;
 	int r = map_new(&latest);
 
 	for (size_t i = 0; r >= 0 && i < tx->n; i++) {
@@ -189,11 +208,23 @@ static int tx_text(const struct nft_tx *tx, struct buf *out)
 		const struct change *before = map_get(latest, c->key);
 		bool there = before ? !before->del : map_get(tx->nft->mirror, c->key) != NULL;
 
-		if (there == c->del)
-			element_line(out, c->del, c->key);
 		r = map_put(latest, c->key, c);
+		if (there != c->del)
+			continue;
+		element_line(&lines, c->del, c->key);
+		if (nft_is_guard(c->key)) {
+			guards += c->del ? (size_t)-1 : 1;
+			guarded = true;
+		}
 	}
-	return r < 0 ? r : buf_err(out);
+	if (lines.len && tx->nft->owned == OWNED_YES)
+		(void)buf_puts(out, CLAIM);
+	if (guarded && !tx->nft->guards)
+		(void)buf_puts(out, guard_text);
+	(void)buf_puts(out, buf_str(&lines));
+	if (guarded && !guards)
+		(void)buf_puts(out, "delete table bridge " TABLE "\n");
+	return r < 0 ? r : buf_err(&lines) ? buf_err(&lines) : buf_err(out);
 }
 
 static int mirror_take(struct nft_tx *tx, struct err *e)
@@ -201,10 +232,15 @@ static int mirror_take(struct nft_tx *tx, struct err *e)
 	static char present;
 
 	for (size_t i = 0; i < tx->n; i++) {
-		if (tx->list[i].del)
-			(void)map_del(tx->nft->mirror, tx->list[i].key);
-		else if (map_put(tx->nft->mirror, tx->list[i].key, &present) < 0)
+		const struct change *c = &tx->list[i];
+		int r = 0;
+
+		if (c->del)
+			r = map_del(tx->nft->mirror, c->key) ? -1 : 0;
+		else if ((r = map_put(tx->nft->mirror, c->key, &present)) < 0)
 			return err_nomem(e);
+		if (nft_is_guard(c->key))
+			tx->nft->guards += (size_t)r;
 	}
 	return 0;
 }
@@ -234,41 +270,79 @@ int nft_apply(struct nft_tx *tx, struct err *e)
 
 /* ---- the whole table ---- */
 
-/* Elements of one set in one statement: far fewer lines to parse than one a line. */
-static void mirror_text(const struct nft *n, struct buf *out)
+/* The rules. Flags stand within the table's braces: libnftables would send the table once more
+ * without them, which the kernel refuses. */
+static void rules_text(const struct nft *n, bool own, struct buf *out)
 {
-	const char *key;
-	char last[64] = "";
+	const char *body = strstr(ruleset_text, HEAD) + strlen(HEAD);
+
+	if (own)
+		(void)buf_puts(out, "destroy table inet " TABLE "\n" HEAD FLAGS);
+	else
+		(void)buf_puts(out, "table inet " TABLE "\ndelete table inet " TABLE "\n" HEAD);
+	(void)buf_puts(out, body);
+	(void)buf_puts(out, nft_pass_text(n->pass));
+	if (n->guards)
+		(void)buf_printf(out, "table bridge " TABLE "\ndelete table bridge " TABLE "\n%s",
+				 guard_text);
+}
+
+/* Elements of one set in one statement: far fewer lines to parse than one a line. */
+static void set_text(const struct nft *n, const char *set, size_t len, struct buf *out)
+{
+	const char *key, *before = "";
 	size_t pos = 0;
 
-	(void)buf_puts(out, "table inet atoll\ndelete table inet atoll\n");
-	(void)buf_puts(out, ruleset_text);
+	(void)buf_printf(out, "add element %s " TABLE " %.*s {", family(set), (int)len, set);
+	while (map_next(n->mirror, &pos, &key)) {
+		if (strncmp(key, set, len + 1) != 0) /* the space after it, too */
+			continue;
+		(void)buf_printf(out, "%s %s", before, key + len + 1);
+		before = ",";
+	}
+	(void)buf_puts(out, " }\n");
+}
+
+static void mirror_text(const struct nft *n, bool own, struct buf *out)
+{
+	auto_strv char **sets = NULL;
+	const char *key;
+	size_t pos = 0;
+
+	rules_text(n, own, out);
 	while (map_next(n->mirror, &pos, &key)) {
 		size_t len = strcspn(key, " ");
-		bool same = strlen(last) == len && !strncmp(last, key, len);
+		bool done = false;
 
-		if (same) {
-			(void)buf_printf(out, ", %s", key + len + 1);
+		for (size_t i = 0; sets && sets[i] && !done; i++)
+			done = !strncmp(sets[i], key, len) && !sets[i][len];
+		if (done)
 			continue;
-		}
-		if (*last)
-			(void)buf_puts(out, " }\n");
-		(void)snprintf(last, sizeof(last), "%.*s", (int)len, key);
-		(void)buf_printf(out, "add element inet atoll %s { %s", last, key + len + 1);
+		if (strv_addf(&sets, "%.*s", (int)len, key) < 0)
+			out->fail = -ENOMEM;
+		set_text(n, key, len, out);
 	}
-	if (*last)
-		(void)buf_puts(out, " }\n");
+}
+
+static int put_table(struct nft *n, bool own, struct err *e)
+{
+	auto_buf struct buf text = BUF_INIT(TEXT_MAX);
+
+	mirror_text(n, own, &text);
+	return buf_err(&text) ? err_nomem(e) : nft_run(n, buf_str(&text), e);
 }
 
 int nft_repair(struct nft *n, struct err *e)
 {
-	auto_buf struct buf text = BUF_INIT(TEXT_MAX);
-	int r;
+	int r = -EOPNOTSUPP;
 
-	mirror_text(n, &text);
-	if (buf_err(&text))
-		return err_nomem(e);
-	r = nft_run(n, buf_str(&text), e);
+	/* whether kernel and library know owned tables that persist they say when asked for one */
+	if (n->owned != OWNED_NO)
+		r = put_table(n, true, n->owned == OWNED_YES ? e : NULL);
+	if (r >= 0)
+		n->owned = OWNED_YES;
+	else if (n->owned != OWNED_YES && (r = put_table(n, false, e)) >= 0)
+		n->owned = OWNED_NO;
 	if (r >= 0 && (r = nft_learn(n)) < 0)
 		return err_sys(e, -r, "cannot read the firewall table back");
 	return r;
@@ -278,8 +352,10 @@ int nft_replace(struct nft_tx *tx, struct err *e)
 {
 	struct nft *n = tx->nft;
 	struct map *old = n->mirror;
+	size_t guards = n->guards;
 	int r = tx->fail < 0 ? err_nomem(e) : map_new(&n->mirror);
 
+	n->guards = 0;
 	if (r >= 0)
 		r = mirror_take(tx, e);
 	if (r >= 0)
@@ -288,8 +364,11 @@ int nft_replace(struct nft_tx *tx, struct err *e)
 		if (n->mirror != old)
 			map_free(n->mirror);
 		n->mirror = old;
+		n->guards = guards;
 		return r;
 	}
+	if (!n->guards) /* of a life before */
+		(void)nft_run(n, "delete table bridge " TABLE "\n", NULL);
 	map_free(old);
 	tx_clear(tx);
 	return 0;
@@ -302,13 +381,20 @@ int nft_delete(struct nft *n)
 
 	if (r < 0)
 		return r;
-	r = nft_run(n, "table inet atoll\ndelete table inet atoll\n", NULL);
+	/* "destroy" where it is known: it takes an owned table, too */
+	r = nft_run(n, "destroy table inet " TABLE "\n", NULL);
+	if (r < 0)
+		r = nft_run(n, "table inet " TABLE "\ndelete table inet " TABLE "\n", NULL);
 	if (r < 0) {
 		map_free(empty);
 		return r;
 	}
+	(void)nft_run(n, "delete table bridge " TABLE "\n", NULL);
 	map_free(n->mirror);
 	n->mirror = empty;
+	n->guards = 0;
+	n->chains = 0;
+	n->pass = NFT_PASS_NONE;
 	return 0;
 }
 

@@ -163,6 +163,19 @@ int state_each(struct db *d, const struct query *q, row_fn fn, const void *user_
 	return r;
 }
 
+struct arg state_ip(struct ip ip, char text[IP_STR])
+{
+	return TEXT(ip_set(ip) ? ip_str(ip, text) : NULL);
+}
+
+struct ip state_get_ip(sqlite3_stmt *s, int col)
+{
+	const char *text = state_text(s, col);
+	struct ip ip = {0};
+
+	return text && ip_parse(text, &ip) >= 0 ? ip : (struct ip){0};
+}
+
 const char *state_text(sqlite3_stmt *s, int col)
 {
 	return (const char *)sqlite3_column_text(s, col);

@@ -9,6 +9,7 @@
 
 #include <sqlite3.h>
 
+#include "base/ip.h"
 #include "state/db.h"
 
 enum slot {
@@ -72,6 +73,9 @@ typedef int (*row_fn)(sqlite3_stmt *s, const void *user_fn, void *data);
 int state_each(struct db *d, const struct query *q, row_fn fn, const void *user_fn, void *data,
 	       struct err *e) MUST_CHECK;
 const char *state_text(sqlite3_stmt *s, int col); /* NULL for SQL's */
+
+struct arg state_ip(struct ip ip, char text[IP_STR]); /* NULL where not set; @text must live on */
+struct ip state_get_ip(sqlite3_stmt *s, int col);     /* not set: NULL, or unreadable */
 
 extern const char *const state_migrations[];
 extern const unsigned state_n_migrations;

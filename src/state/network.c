@@ -6,16 +6,14 @@
 int network_put(struct db *d, const struct network_row *r, struct err *e)
 {
 	static const char sql[] =
-		"INSERT INTO network (id, name, phase, created_ns, bridge, subnet, spec_json) "
-		"VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET name = excluded.name, "
+		"INSERT INTO network (id, name, phase, created_ns, bridge, spec_json) "
+		"VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET name = excluded.name, "
 		"phase = excluded.phase, created_ns = excluded.created_ns, "
-		"bridge = excluded.bridge, subnet = excluded.subnet, "
-		"spec_json = excluded.spec_json";
+		"bridge = excluded.bridge, spec_json = excluded.spec_json";
 
 	return state_write(d,
 			   QUERY(SLOT_NETWORK_PUT, sql, TEXT(r->id), TEXT(r->name), NUM(r->phase),
-				 NUM(r->created_ns), TEXT(r->bridge), TEXT(r->subnet),
-				 TEXT(r->spec_json)),
+				 NUM(r->created_ns), TEXT(r->bridge), TEXT(r->spec_json)),
 			   e);
 }
 
@@ -35,8 +33,7 @@ static int one(sqlite3_stmt *s, const void *fn, void *data)
 		.phase = (enum phase)sqlite3_column_int(s, 2),
 		.created_ns = sqlite3_column_int64(s, 3),
 		.bridge = state_text(s, 4),
-		.subnet = state_text(s, 5),
-		.spec_json = state_text(s, 6),
+		.spec_json = state_text(s, 5),
 	};
 
 	return (*(const network_fn *)fn)(&r, data);
@@ -44,7 +41,7 @@ static int one(sqlite3_stmt *s, const void *fn, void *data)
 
 int network_each(struct db *d, network_fn fn, void *data, struct err *e)
 {
-	static const char sql[] = "SELECT id, name, phase, created_ns, bridge, subnet, spec_json "
+	static const char sql[] = "SELECT id, name, phase, created_ns, bridge, spec_json "
 				  "FROM network ORDER BY created_ns, id";
 
 	return state_each(d, QUERY_ALL(SLOT_NETWORK_EACH, sql), one, &fn, data, e);

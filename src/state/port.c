@@ -11,10 +11,11 @@ int port_put(struct db *d, const struct port_row *r, struct err *e)
 		"VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (proto, host_ip, host_port) DO UPDATE SET "
 		"host_port_end = excluded.host_port_end, port = excluded.port "
 		"WHERE container_id = excluded.container_id";
+	char ip[IP_STR];
 	int done = state_write(d,
 			       QUERY(SLOT_PORT_PUT, sql, TEXT(r->container_id), NUM(r->proto),
-				     NUM(r->host_ip), NUM(r->host_port), NUM(r->host_port_end),
-				     NUM(r->port)),
+				     state_ip(r->host_ip, ip), NUM(r->host_port),
+				     NUM(r->host_port_end), NUM(r->port)),
 			       e);
 
 	if (done == 0 && state_changed(d) == 0)
@@ -37,7 +38,7 @@ static int one(sqlite3_stmt *s, const void *fn, void *data)
 	struct port_row r = {
 		.container_id = state_text(s, 0),
 		.proto = (uint8_t)sqlite3_column_int(s, 1),
-		.host_ip = (uint32_t)sqlite3_column_int64(s, 2),
+		.host_ip = state_get_ip(s, 2),
 		.host_port = (uint16_t)sqlite3_column_int(s, 3),
 		.host_port_end = (uint16_t)sqlite3_column_int(s, 4),
 		.port = (uint16_t)sqlite3_column_int(s, 5),

@@ -9,6 +9,7 @@
  */
 #pragma once
 
+#include "base/ip.h"
 #include "state/db.h"
 
 struct network_row {
@@ -16,7 +17,6 @@ struct network_row {
 	enum phase phase;
 	int64_t created_ns;
 	const char *bridge;    /* UNIQUE where not NULL */
-	const char *subnet;    /* "a.b.c.d/n", NULL for host/none */
 	const char *spec_json; /* net/: everything else */
 };
 int network_put(struct db *d, const struct network_row *r, struct err *e) MUST_CHECK;
@@ -30,7 +30,7 @@ struct endpoint_row {
 	const char *network_id, *container_id; /* UNIQUE together */
 	enum phase phase; /* READY: attached in the kernel or resting; MAKING/REMOVING: half-way */
 	bool attached;
-	uint32_t addr; /* host order, 0 none; UNIQUE per network where not 0 */
+	struct ip addr[N_FAMILIES]; /* UNIQUE per network where set */
 	const char *spec_json;
 };
 int endpoint_put(struct db *d, const struct endpoint_row *r, struct err *e) MUST_CHECK;
@@ -41,7 +41,7 @@ int endpoint_each(struct db *d, int (*fn)(const struct endpoint_row *r, void *da
 struct port_row { /* one published port or range of a running container */
 	const char *container_id;
 	uint8_t proto;			   /* IPPROTO_* */
-	uint32_t host_ip;		   /* host order, 0 any */
+	struct ip host_ip;		   /* 0.0.0.0 and :: any of the family */
 	uint16_t host_port, host_port_end; /* inclusive */
 	uint16_t port;			   /* the container's, of host_port */
 };

@@ -18,10 +18,11 @@ def thread(fn, *args):
 class Http:
     """Answers any GET with "hello from internet, client ADDRESS" and remembers the clients."""
 
-    def __init__(self, sock):
+    def __init__(self, *socks):
         self.clients = []
-        sock.listen(128)
-        thread(self.serve, sock)
+        for sock in socks:
+            sock.listen(128)
+            thread(self.serve, sock)
 
     def serve(self, sock):
         while True:
@@ -167,6 +168,9 @@ class Dns:
     def __init__(self, udp, tcp, zone):
         self.zone, self.queries, self.truncate, self.silent = zone, [], set(), set()
         self.ttl = 60
+        self.listen(udp, tcp)
+
+    def listen(self, udp, tcp):
         tcp.listen(64)
         thread(self.serve_udp, udp)
         thread(self.serve_tcp, tcp)

@@ -2,11 +2,13 @@
 """The testbed: a small world of network namespaces with an engine in it, and probes from each place.
 
     internet 203.0.113.1/24 ── up0  host  lan0 ── 198.51.100.2/24 lan
-       HTTP :80, DNS :53       203.0.113.2        routes to the containers
+       2001:db8:1::1           203.0.113.2        2001:db8:2::2
+       HTTP :80, DNS :53       2001:db8:1::2      routes to the containers
        198.18.0.1 "far away"   198.51.100.1       go over the host
+       2001:db8:f::1           2001:db8:2::1
 
-The engine runs in `host`. `lan` and `internet` route the containers' addresses to the host, so that
-direct routing is really tried. A claim is proven by packets from the real place; what must be
+The engine runs in `host`. `lan` and `internet` route the containers' addresses of both families to the
+host, so that direct routing is really tried. A claim is proven by packets from the real place; what must be
 forbidden is probed only after the same probe has succeeded from where it is allowed.
 
 A test file is a program: functions test_*(w) in order, main(globals()) at the end. After each test
@@ -30,6 +32,7 @@ import time
 import traceback
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import packets  # noqa: E402
 import sandbox  # noqa: E402
 import servers  # noqa: E402
 import standin  # noqa: E402
@@ -37,7 +40,10 @@ import standin  # noqa: E402
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 PLACES = ("host", "internet", "lan")
 INTERNET, HOST_UP, HOST_LAN, LAN, FAR = "203.0.113.1", "203.0.113.2", "198.51.100.1", "198.51.100.2", "198.18.0.1"
+INTERNET6, HOST_UP6, HOST_LAN6, LAN6, FAR6 = ("2001:db8:1::1", "2001:db8:1::2", "2001:db8:2::1", "2001:db8:2::2",
+                                              "2001:db8:f::1")
 CONTAINERS = ("172.16.0.0/12", "10.0.0.0/8", "192.168.0.0/16")
+CONTAINERS6 = ("fd00::/8", "2001:db8:c::/48")
 IMAGE = "atoll/busybox:latest"
 ENGINE = os.environ.get("ATOLL_TEST_ENGINE", "atolld")
 PREDEFINED = ("bridge", "host", "none")
@@ -102,6 +108,20 @@ def run(*args, **kw):
     kw.setdefault("text", True)
     kw.setdefault("timeout", 60)
     return subprocess.run(list(args), **kw)
+
+
+def family(address):
+    return socket.AF_INET6 if ":" in address else socket.AF_INET
+
+
+def enterable(place):
+    """Probes from there are sockets of the testbed's own; from a container's name they are its programs."""
+    return not isinstance(place, str) or place in PLACES or place.startswith("c:")
+
+
+def literal(address):
+    """An address as it stands in a URL or in -p."""
+    return "[%s]" % address if ":" in address else address
 
 
 class Response:
@@ -176,14 +196,25 @@ class World:
             sandbox.setns(own, sandbox.CLONE_NEWNET)
         pin = self.base + "/ns/"
         self.ip("host", "link set lo up", "link add up0 type veth peer name eth0 netns %sinternet" % pin,
-                "link add lan0 type veth peer name eth0 netns %slan" % pin,
-                "addr add %s/24 dev up0" % HOST_UP, "addr add %s/24 dev lan0" % HOST_LAN,
-                "link set up0 up", "link set lan0 up", "route add default via %s" % INTERNET)
+                "link add lan0 type veth peer name eth0 netns %slan" % pin)
+        for place, link in (("host", "up0"), ("host", "lan0"), ("internet", "eth0"), ("lan", "eth0")):
+            self.sysctl(place, "net/ipv6/conf/%s/accept_dad" % link, 0)  # nobody waits for these addresses
+            self.sysctl(place, "net/ipv4/ip_forward", 0)  # where init's is on, it is inherited
+        self.bridge_nf(os.environ.get("ATOLL_TEST_BRIDGE_NF", "0"))  # a new namespace has it on, a host without others off
+        self.ip("host", "addr add %s/24 dev up0" % HOST_UP, "addr add %s/64 dev up0 nodad" % HOST_UP6,
+                "addr add %s/24 dev lan0" % HOST_LAN, "addr add %s/64 dev lan0 nodad" % HOST_LAN6,
+                "link set up0 up", "link set lan0 up", "route add default via %s" % INTERNET,
+                "route add default via %s" % INTERNET6)
         self.ip("internet", "link set lo up", "addr add %s/24 dev eth0" % INTERNET, "addr add %s/32 dev lo" % FAR,
+                "addr add %s/64 dev eth0 nodad" % INTERNET6, "addr add %s/128 dev lo nodad" % FAR6,
                 "link set eth0 up", "route add 198.51.100.0/24 via %s" % HOST_UP,
-                *["route add %s via %s" % (r, HOST_UP) for r in CONTAINERS])
-        self.ip("lan", "link set lo up", "addr add %s/24 dev eth0" % LAN, "link set eth0 up",
-                "route add default via %s" % HOST_LAN, *["route add %s via %s" % (r, HOST_LAN) for r in CONTAINERS])
+                "route add 2001:db8:2::/64 via %s" % HOST_UP6,
+                *["route add %s via %s" % (r, HOST_UP) for r in CONTAINERS],
+                *["route add %s via %s" % (r, HOST_UP6) for r in CONTAINERS6])
+        self.ip("lan", "link set lo up", "addr add %s/24 dev eth0" % LAN, "addr add %s/64 dev eth0 nodad" % LAN6,
+                "link set eth0 up", "route add default via %s" % HOST_LAN, "route add default via %s" % HOST_LAN6,
+                *["route add %s via %s" % (r, HOST_LAN) for r in CONTAINERS],
+                *["route add %s via %s" % (r, HOST_LAN6) for r in CONTAINERS6])
         if os.path.lexists("/etc/resolv.conf"):
             os.unlink("/etc/resolv.conf")
         self.host_resolv_conf("nameserver %s\n" % INTERNET)
@@ -196,6 +227,43 @@ class World:
         with self.at(place):
             r = run("ip", "-batch", "-", input="\n".join(lines) + "\n")
         check(r.returncode == 0, "ip in %s: %s", place, r.stderr)
+
+    def ip_json(self, place, *args):
+        """What `ip -j` says in a place (see at): links, addresses, routes as the kernel has them."""
+        with self.at(place):
+            r = run("ip", "-j", "-d", *args)
+        check(r.returncode == 0, "ip %s in %s: %s", shlex.join(args), place, r.stderr)
+        return json.loads(r.stdout or "[]")
+
+    def sysctl(self, place, key, value=None):
+        """Writes net/... in a place, or reads it."""
+        with self.at(place), open("/proc/sys/" + key, "r" if value is None else "w") as f:
+            return f.read().strip() if value is None else f.write("%s\n" % value)
+
+    def bridge_nf(self, on):
+        """bridge-nf-call of the host's namespace: a neighbour engine switches it on for all. False: not in this kernel."""
+        keys = ["net/bridge/bridge-nf-call-" + k for k in ("iptables", "ip6tables")]
+        there = all(os.path.exists("/proc/sys/" + k) for k in keys)
+        for key in keys if there else ():
+            self.sysctl("host", key, int(on))
+        if there and self.alive() and self.kind == "atolld":  # which tells nobody that it has noticed
+            until(lambda: all(d.get("hairpin", bool(int(on))) == bool(int(on)) for d in self.bridge_ports()),
+                  "bridge ports in hairpin mode as bridge-nf-call is", 5)
+        return there
+
+    def bridge_ports(self):
+        return [x["linkinfo"]["info_slave_data"] for x in self.ip_json("host", "link", "show")
+                if x.get("linkinfo", {}).get("info_slave_kind") == "bridge"]
+
+    def both_bridge_nf(self):
+        """Yields 0 and, where the kernel has it, 1, with bridge-nf-call so; then it is as before."""
+        before = os.environ.get("ATOLL_TEST_BRIDGE_NF", "0")
+        try:
+            for on in (0, 1):
+                if self.bridge_nf(on) or not on:
+                    yield on
+        finally:
+            self.bridge_nf(before)
 
     @contextlib.contextmanager
     def at(self, place):
@@ -223,19 +291,24 @@ class World:
 
     def _bound(self, place, addr, port, kind=socket.SOCK_STREAM):
         with self.at(place):
-            s = socket.socket(socket.AF_INET, kind)
+            s = socket.socket(family(addr), kind)
         s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if s.family == socket.AF_INET6:
+            s.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
         s.bind((addr, port))
         return s
 
     def _internet(self):
-        self.http = servers.Http(self._bound("internet", "0.0.0.0", 80))
+        self.http = servers.Http(self._bound("internet", "0.0.0.0", 80), self._bound("internet", "::", 80))
         self.dns = servers.Dns(self._bound("internet", INTERNET, 53, socket.SOCK_DGRAM),
                                self._bound("internet", INTERNET, 53),
                                {"example.test": [(servers.A, "198.18.0.1"), (servers.TXT, b"\x05hello")],
                                 "www.example.test": [(servers.A, "198.18.0.1")],
+                                "six.example.test": [(servers.AAAA, FAR6)],
+                                "both.example.test": [(servers.A, FAR), (servers.AAAA, FAR6)],
                                 "cut.example.test": [(servers.A, "198.18.0.7")],
                                 "many.example.test": [(servers.A, "198.18.1.%d" % i) for i in range(1, 60)]})
+        self.dns.listen(self._bound("internet", INTERNET6, 53, socket.SOCK_DGRAM), self._bound("internet", INTERNET6, 53))
         self.dns.truncate.add("cut.example.test")
 
     # ---- the engine ----
@@ -416,14 +489,39 @@ class World:
     def network(self, name):
         return self.get("/networks/%s" % name)
 
-    def address(self, container, network=None):
+    def address(self, container, network=None, key="IPAddress"):
         """A container's IPv4 address on a network (the only one, if not named)."""
         nets = self.inspect(container)["NetworkSettings"]["Networks"]
         if network is None:
             equal(len(nets), 1, "networks of " + container)
             network = next(iter(nets))
-        check(network in nets and nets[network]["IPAddress"], "%s has no address on %s: %s", container, network, nets)
-        return nets[network]["IPAddress"]
+        check(network in nets and nets[network][key], "%s has no address on %s: %s", container, network, nets)
+        return nets[network][key]
+
+    def address6(self, container, network=None):
+        return self.address(container, network, "GlobalIPv6Address")
+
+    def bridge(self, network):
+        """The name of a network's bridge."""
+        n = self.network(network)
+        return n["Options"].get("com.docker.network.bridge.name") or "br-" + n["Id"][:12]
+
+    @contextlib.contextmanager
+    def event(self, pattern, seconds=10):
+        """What the block does is followed by an event of the engine that matches @pattern (its JSON)."""
+        conn = UnixConnection(self.socket, seconds)
+        conn.request("GET", "/events")
+        stream = conn.getresponse()
+        yield
+        try:
+            while line := stream.readline():
+                if re.search(pattern, line.decode()):
+                    return
+            raise Failed("the stream of events ended before %s" % pattern)
+        except socket.timeout:
+            raise Failed("no event that matches %s within %g s" % (pattern, seconds)) from None
+        finally:
+            conn.close()
 
     def load(self, images):
         """Loads stand-ins: {reference: ports} (see standin.archive)."""
@@ -465,9 +563,9 @@ class World:
 
     def tcp_reach(self, place, ip, port, wait=1.0):
         """Does a TCP connection from @place come about?"""
-        if not isinstance(place, str) or place in PLACES or place.startswith("c:"):
+        if enterable(place):
             with self.at(place):
-                s = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+                s = socket.socket(family(ip), socket.SOCK_STREAM)
             with s:
                 s.settimeout(wait)
                 try:
@@ -479,12 +577,12 @@ class World:
 
     def http_get(self, place, url, wait=2.0, source=None):
         """The body of an HTTP GET from @place, None without an answer. In a container it is wget's."""
-        if place not in PLACES:
+        if not enterable(place):
             r = self.exec(place, "timeout", str(max(1, int(wait))), "wget", "-qO-", url)
             return r.stdout if r.returncode == 0 else None
-        m = re.match(r"http://([^/:]+)(?::(\d+))?(/.*)?$", url)
+        m = re.match(r"http://\[?([^/:]+|[0-9a-f:]+(?=\]))\]?(?::(\d+))?(/.*)?$", url)
         with self.at(place):
-            s = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+            s = socket.socket(family(m[1]), socket.SOCK_STREAM)
         with s:
             s.settimeout(wait)
             try:
@@ -503,7 +601,7 @@ class World:
     def udp(self, place, ip, port, data=b"hello", wait=1.0):
         """The answer to one datagram from @place ("c:NAME" for a container), None without one."""
         with self.at(place):
-            s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+            s = socket.socket(family(ip), socket.SOCK_DGRAM)
         with s:
             s.settimeout(wait)
             try:
@@ -513,25 +611,25 @@ class World:
             except OSError:
                 return None
 
-    def udp_echo(self, container, port):
+    def udp_echo(self, container, port, address="0.0.0.0"):
         """An echo server inside a container's network namespace."""
-        return servers.UdpEcho(self._bound("c:" + container, "0.0.0.0", port, socket.SOCK_DGRAM))
+        return servers.UdpEcho(self._bound("c:" + container, address, port, socket.SOCK_DGRAM))
 
     def ping(self, place, ip, wait=1):
-        if place not in PLACES:
+        if not enterable(place):
             return self.exec(place, "ping", "-c", "1", "-W", str(wait), ip).returncode == 0
+        six = ":" in ip
         with self.at(place):
-            s = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_ICMP)
+            s = socket.socket(family(ip), socket.SOCK_RAW, socket.IPPROTO_ICMPV6 if six else socket.IPPROTO_ICMP)
         with s:
             s.settimeout(wait)
-            body = struct.pack("!BBHHH", 8, 0, 0, os.getpid() & 0xffff, 1)
-            total = sum(struct.unpack("!4H", body))
-            total = ~(total + (total >> 16)) & 0xffff
+            request = packets.echo_request(six, os.getpid() & 0xffff, 1)
             try:
-                s.sendto(body[:2] + struct.pack("!H", total) + body[4:], (ip, 0))
+                s.sendto(request, (ip, 0))
                 while True:
                     data, peer = s.recvfrom(2048)
-                    if peer[0] == ip and data[(data[0] & 15) * 4] == 0:
+                    at = 0 if six else (data[0] & 15) * 4
+                    if peer[0] == ip and data[at] == (packets.ECHO_REPLY6 if six else packets.ECHO_REPLY):
                         return True
             except OSError:
                 return False
@@ -571,10 +669,10 @@ class World:
     # ---- what is there, and that nothing is left ----
 
     def nft(self):
-        """Our table's elements as text, counters and handles left out; "" without a table."""
+        """Our tables' elements as text, counters and handles left out; "" without a table."""
         with self.at("host"):
-            r = run("nft", "list", "table", "inet", "atoll")
-        text = re.sub(r"counter packets \d+ bytes \d+", "counter", r.stdout)
+            text = "".join(run("nft", "list", "table", kind, "atoll").stdout for kind in ("inet", "bridge"))
+        text = re.sub(r"counter packets \d+ bytes \d+", "counter", text)
         return re.sub(r"\s*# handle \d+", "", text)
 
     def links(self, place="host"):
@@ -609,15 +707,15 @@ class World:
         return sorted(p for p in points if p.startswith(self.base + "/"))
 
     def tree(self, root, depth=3):
-        """Names below @root, as far as they tell about objects (a database's own files and the runtime's
-        cache of seccomp filters do not)."""
+        """Names below @root, as far as they tell about objects (a database's own files, the runtime's cache of
+        seccomp filters and the mark that forwarding was switched on for good do not)."""
         out = []
         for d, dirs, files in os.walk(root):
             level = d[len(root):].count("/")
             if level >= depth - 1:
                 dirs[:] = []
             out += [os.path.join(d, f)[len(root):] for f in files + dirs]
-        return sorted(n for n in out if not re.search(r"-(wal|shm|journal)$|/layers/|^/crun/\.cache|/overlay2/|/image/|/buildkit", n))
+        return sorted(n for n in out if not re.search(r"-(wal|shm|journal)$|/layers/|^/crun/\.cache|^/forwarding|/overlay2/|/image/|/buildkit", n))
 
     def snapshot(self):
         programs = sorted(re.sub(r"\s.*", "", c) for c in self.processes().values())

@@ -121,7 +121,7 @@ def test_clash_names_the_holder(w):
     contains(w.http_get("internet", url(HOST_UP, 8090)), "first")
     w.docker("rm", "-f", "first")
     w.docker("start", "second")
-    equal(published(w, "second"), [("0.0.0.0", 8090)])
+    equal(published(w, "second"), [("0.0.0.0", 8090), ("::", 8090)])
 
 
 def test_clash_with_a_program_of_the_host(w):

@@ -17,178 +17,27 @@
 #include "base/str.h"
 #include "net/internal.h"
 
-#define OPT_BRIDGE "com.docker.network.bridge."
-#define OPT_NET	   "com.docker.network."
+#define MTU 1500 /* what the kernel gives a link unasked */
 
 /* ---- what was asked ---- */
 
-static int opt_bool(const struct network *nw, const char *key, bool *ret, struct err *e)
+/* --default-gateway: a router among the containers, or behind an interface put into the bridge. */
+static int take_router(struct net_family *f, struct ip router, struct err *e)
 {
-	const char *v = network_option(nw, key);
+	char text[IP_STR];
 
-	if (v && *v && parse_bool(v, ret) < 0)
-		return err_invalid(e,
-				   "failed to parse %s value: %s (strconv.ParseBool: parsing "
-				   "\"%s\": invalid syntax)",
-				   key, v, v);
-	return 0;
-}
-
-/* Also goes into the firewall's text and below /proc/sys/net/ipv4/conf. */
-static bool link_name_ok(const char *name)
-{
-	size_t n = strlen(name);
-
-	return n > 0 && n < 16 && name[0] != '.' && name[0] != '-' &&
-	       strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-") ==
-		       n;
-}
-
-static int parse_options(struct network *nw, struct err *e)
-{
-	const char *name = network_option(nw, OPT_BRIDGE "name"),
-		   *mtu = network_option(nw, OPT_NET "driver.mtu");
-	const char *ip = network_option(nw, OPT_BRIDGE "host_binding_ipv4");
-	const char *prefix = network_option(nw, OPT_NET "container_iface_prefix");
-	uint16_t n;
-	int r = opt_bool(nw, OPT_BRIDGE "enable_icc", &nw->icc, e);
-
-	if (r >= 0)
-		r = opt_bool(nw, OPT_BRIDGE "enable_ip_masquerade", &nw->masq, e);
-	if (r < 0)
-		return r;
-	if (!str_empty(mtu)) {
-		if (parse_u16(mtu, &n) < 0)
-			return err_invalid(e,
-					   "failed to parse " OPT_NET
-					   "driver.mtu value: %s (strconv.Atoi: parsing \"%s\": "
-					   "invalid syntax)",
-					   mtu, mtu);
-		if (n && n < 68)
-			return err_invalid(e, "invalid MTU number: %u: 68 is the least IPv4 allows",
-					   n);
-		nw->mtu = n;
-	}
-	if (!str_empty(name)) {
-		if (!link_name_ok(name))
-			return err_invalid(e,
-					   "invalid bridge name %s: 1 to 15 letters, digits, '.', "
-					   "'_' and '-' are wanted",
-					   name);
-		(void)snprintf(nw->bridge, sizeof(nw->bridge), "%s", name);
-		nw->bridge_named = true;
-	}
-	if (!str_empty(ip) && ip4_parse(ip, &nw->bind_ip) < 0)
-		return err_invalid(
-			e, "failed to parse " OPT_BRIDGE "host_binding_ipv4 value: %s (invalid ip)",
-			ip);
-	if (!str_empty(prefix) && (!link_name_ok(prefix) || strlen(prefix) > 10))
-		return err_invalid(e,
-				   "invalid interface prefix %s: 1 to 10 letters, digits, '.', '_' "
-				   "and '-' are wanted",
-				   prefix);
-	(void)snprintf(nw->ifprefix, sizeof(nw->ifprefix), "%s",
-		       str_empty(prefix) ? "eth" : prefix);
-	return 0;
-}
-
-/* The rows were checked by network_ipam_check(), or come from the store; what is left is to take
- * them. */
-static int bad_row(const struct network_ipam *row, struct err *e)
-{
-	return err_invalid(
-		e, "invalid network config:\ninvalid subnet %s: invalid CIDR block notation",
-		row->subnet ? row->subnet : "");
-}
-
-static int parse_subnet(struct net *n, struct network *nw, struct network_ipam *row, struct err *e)
-{
-	char text[CIDR4_STR];
-	int r;
-
-	if (!str_empty(row->subnet)) {
-		if (cidr4_parse(row->subnet, &nw->subnet) < 0 || nw->subnet.len > 30)
-			return bad_row(row, e);
-		return pools_check(n, nw->subnet, e);
-	}
-	r = pools_pick(n, &nw->subnet, e);
-	if (r < 0)
-		return r;
-	return str_set(&row->subnet, cidr4_str(nw->subnet, text)) < 0 ? err_nomem(e) : 0;
-}
-
-static int parse_aux(struct network *nw, const struct network_ipam *row, struct err *e)
-{
-	const char *name;
-	json_t *v;
-
-	json_object_foreach(row->aux, name, v)
-	{
-		const char *text = json_string_value(v);
-		uint32_t addr;
-
-		if (!text || ip4_parse(text, &addr) < 0)
-			return bad_row(row, e);
-		if (ipam_take(nw->ipam, addr, &addr) < 0)
-			return err_forbidden(e,
-					     "failed to allocate secondary ip address (%s:%s): "
-					     "Address already in use",
-					     name, text);
-	}
-	return 0;
-}
-
-static int parse_gateway(struct network *nw, struct network_ipam *row, struct err *e)
-{
-	char text[IP4_STR];
-
-	if (!str_empty(row->gateway)) {
-		if (ip4_parse(row->gateway, &nw->gateway) < 0)
-			return bad_row(row, e);
-		if (ipam_take(nw->ipam, nw->gateway, &nw->gateway) < 0)
-			return err_forbidden(
-				e, "failed to allocate gateway (%s): Address already in use",
-				row->gateway);
+	if (!f->ipam || !ip_set(router) || ip_eq(router, f->gateway))
 		return 0;
-	}
-	if (ipam_take(nw->ipam, 0, &nw->gateway) < 0)
-		return err_invalid(
-			e, "invalid network config:\nno address of %s is left for the gateway",
-			row->subnet);
-	return str_set(&row->gateway, ip4_str(nw->gateway, text)) < 0 ? err_nomem(e) : 0;
-}
-
-static int parse_ipam(struct net *n, struct network *nw, struct err *e)
-{
-	struct network_ipam *row = &nw->spec.ipam[0];
-	struct cidr4 range;
-	int r;
-
-	nw->spec.n_ipam = 1; /* copying left room for one row */
-	r = parse_subnet(n, nw, row, e);
-	if (r < 0)
-		return r;
-	range = nw->subnet;
-	if (!str_empty(row->ip_range) &&
-	    (cidr4_parse(row->ip_range, &range) < 0 || range.len < nw->subnet.len ||
-	     !cidr4_has(nw->subnet, range.addr)))
-		return bad_row(row, e);
-	if (ipam_new(nw->subnet, range, &nw->ipam) < 0)
-		return err_nomem(e);
-	/* what was asked for by name goes before what is chosen */
-	if (!str_empty(row->gateway))
-		r = parse_gateway(nw, row, e);
-	if (r >= 0)
-		r = parse_aux(nw, row, e);
-	if (r >= 0 && !nw->gateway)
-		r = parse_gateway(nw, row, e);
-	return r;
+	if (ipam_take(f->ipam, router, &f->router) < 0)
+		return err_invalid(e, "the default gateway %s is not in the subnet of the bridge",
+				   ip_str(router, text));
+	return 0;
 }
 
 static int bridge_parse(struct net *n, struct network *nw, struct err *e)
 {
 	struct network *other;
-	int r = parse_options(nw, e);
+	int r = options_bridge(nw, e);
 
 	if (r < 0)
 		return r;
@@ -205,52 +54,104 @@ static int bridge_parse(struct net *n, struct network *nw, struct err *e)
 		rand_bytes(nw->mac, sizeof(nw->mac));
 		nw->mac[0] = (uint8_t)((nw->mac[0] & 0xfc) | 0x02); /* local, unicast */
 	}
-	return parse_ipam(n, nw, e);
+	if (!nw->mtu && host_uplink_mtu(n) >= 1280 && host_uplink_mtu(n) != MTU)
+		nw->mtu = host_uplink_mtu(n);
+	r = subnets_take(n, nw, e);
+	for (int fam = 0; r >= 0 && nw->default_bridge && fam < N_FAMILIES; fam++)
+		r = take_router(&nw->fam[fam], n->config.default_gw[fam], e);
+	return r;
 }
 
 /* ---- the kernel ---- */
+
+/* The host's address on the bridge; false: it has none of this family. */
+static bool host_addr(const struct network *nw, int fam, struct cidr *ret)
+{
+	const struct net_family *f = &nw->fam[fam];
+
+	if (!f->on || !ip_set(f->gateway) || f->mode == GATEWAY_ISOLATED ||
+	    (fam == V4 && nw->inhibit4))
+		return false;
+	*ret = (struct cidr){f->gateway, f->subnet.len};
+	return true;
+}
+
+static void family_elements(struct nft_tx *tx, const struct network *nw, int fam, bool del)
+{
+	static const char *const sets[N_FAMILIES][6] = {
+		{"same4", "snat4", "masq4", "open4", "ping4", "src_ok4"},
+		{"same6", "snat6", "masq6", "open6", "ping6", "src_ok6"}};
+	enum { SAME, SNAT, MASQ, OPEN, PING, SOURCE };
+	void (*const put)(struct nft_tx *, const char *, const char *, ...) = del ? nft_del
+										  : nft_add;
+	const struct net_family *f = &nw->fam[fam];
+	bool translated = f->mode == GATEWAY_NAT || f->mode == GATEWAY_UNPROTECTED;
+	struct cidr host;
+	char text[CIDR_STR];
+
+	if (!f->subnet.len)
+		return;
+	/* without an address of the host no route says that the subnet is there */
+	if (!host_addr(nw, fam, &host))
+		put(tx, sets[fam][SOURCE], "\"%s\" . %s", nw->bridge,
+		    cidr_str(cidr_net(f->subnet), text));
+	put(tx, sets[fam][SAME], "%s . \"%s\"", cidr_str(cidr_net(f->subnet), text), nw->bridge);
+	if (nw->spec.internal)
+		return;
+	if (translated && nw->masq && ip_set(f->snat))
+		put(tx, sets[fam][SNAT], "\"%s\" : %s", nw->bridge, ip_str(f->snat, text));
+	else if (translated && nw->masq)
+		put(tx, sets[fam][MASQ], "\"%s\"", nw->bridge);
+	if (f->mode == GATEWAY_UNPROTECTED)
+		put(tx, sets[fam][OPEN], "\"%s\"", nw->bridge);
+	if (f->mode == GATEWAY_ROUTED)
+		put(tx, sets[fam][PING], "\"%s\"", nw->bridge);
+}
 
 static void elements(struct nft_tx *tx, const struct network *nw, bool del)
 {
 	void (*const put)(struct nft_tx *, const char *, const char *, ...) = del ? nft_del
 										  : nft_add;
-	struct cidr4 net = {cidr4_first(nw->subnet), nw->subnet.len};
-	char subnet[CIDR4_STR], mac[MAC_STR];
+	char mac[MAC_STR];
 
-	(void)cidr4_str(net, subnet);
 	put(tx, "nets", "\"%s\"", nw->bridge);
 	put(tx, "pair_ok", "\"%s\" . \"%s\"", nw->bridge, nw->bridge);
-	put(tx, "same4", "%s . \"%s\"", subnet, nw->bridge);
-	if (nw->spec.internal) {
+	for (char **t = nw->trusted; t && *t; t++)
+		put(tx, "trusted", "\"%s\" . \"%s\"", *t, nw->bridge);
+	if (nw->spec.internal)
 		put(tx, "internal", "\"%s\"", nw->bridge);
+	if (nw->spec.internal && !nw->open_host)
 		put(tx, "nohost", "\"%s\"", nw->bridge);
-	} else if (nw->masq) {
-		put(tx, "masq4", "\"%s\"", nw->bridge);
-	}
-	if (!nw->icc)
+	if (!nw->icc || nw->hub)
 		put(tx, "iso_gw", "\"%s\" . \"%s\" . %s", nw->bridge, nw->bridge,
 		    mac_str(nw->mac, mac));
+	for (int fam = 0; fam < N_FAMILIES; fam++)
+		family_elements(tx, nw, fam, del);
 }
 
 struct adopt {
+	const struct network *nw;
 	int ifindex;
-	struct cidr4 want;
 	bool foreign;
 };
 
-static int note_foreign(int ifindex, struct cidr4 addr, void *data)
+static int note_foreign(int ifindex, struct cidr addr, void *data)
 {
 	struct adopt *a = data;
+	struct cidr want;
 
-	a->foreign = a->foreign || (ifindex == a->ifindex &&
-				    (addr.addr != a->want.addr || addr.len != a->want.len));
+	if (ifindex != a->ifindex || (addr.ip.family == 6 && ip_is_link_local(addr.ip)))
+		return 0;
+	if (!host_addr(a->nw, ip_fam(addr.ip), &want) || !ip_eq(addr.ip, want.ip) ||
+	    addr.len != want.len)
+		a->foreign = true;
 	return 0;
 }
 
 /* A bridge of ours, of a life before: untouched if it is as we want it. */
 static int adopt(struct net *n, struct network *nw, const struct rtnl_link *l, struct err *e)
 {
-	struct adopt a = {l->ifindex, {nw->gateway, nw->subnet.len}, false};
+	struct adopt a = {nw, l->ifindex, false};
 	int r = rtnl_addr_each(n->rtnl, note_foreign, &a);
 
 	nw->ifindex = l->ifindex;
@@ -302,10 +203,35 @@ static void bridge_destroy(struct net *n, struct network *nw)
 	nw->ifindex = 0;
 	if (rtnl_link_get(n->rtnl, nw->bridge, &l) < 0 || l.group != GROUP_BRIDGE)
 		return;
-	if (rtnl_addr_del(n->rtnl, l.ifindex, (struct cidr4){nw->gateway, nw->subnet.len}, &e) < 0)
-		log_warn("the address of a removed network stays network=%s error=%s",
-			 nw->spec.name, e.msg);
+	for (int fam = 0; fam < N_FAMILIES; fam++) {
+		struct cidr addr;
+
+		if (host_addr(nw, fam, &addr) && rtnl_addr_del(n->rtnl, l.ifindex, addr, &e) < 0)
+			log_warn("the address of a removed network stays network=%s error=%s",
+				 nw->spec.name, e.msg);
+	}
 	reaper_put(n, l.ifindex);
+}
+
+/* Forwarded IPv6 of that size breaks on kernels of today: of networks that lead out IPv4 alone. */
+static struct rtnl_gso big_tcp(const struct network *nw)
+{
+	struct rtnl_gso big = {RTNL_BIG_TCP, nw->spec.internal ? RTNL_BIG_TCP : RTNL_TCP};
+
+	return nw->big_tcp ? big : (struct rtnl_gso){0};
+}
+
+/* A bridge that served another network before has that one's. */
+static int set_gso(struct net *n, const struct network *nw, struct err *e)
+{
+	struct rtnl_gso want = nw->big_tcp ? big_tcp(nw) : (struct rtnl_gso){RTNL_TCP, RTNL_TCP};
+	struct rtnl_link l;
+	int r = rtnl_link_by_index(n->rtnl, nw->ifindex, &l);
+
+	if (r < 0 || !l.gso.ipv4 || (l.gso.ipv4 == want.ipv4 && l.gso.ipv6 == want.ipv6))
+		return 0;
+	r = rtnl_link_gso(n->rtnl, nw->ifindex, want, e);
+	return r == -EOPNOTSUPP || r == -EINVAL ? 0 : r; /* an older kernel */
 }
 
 /* @family: 4 or 6 */
@@ -316,8 +242,44 @@ static int bridge_sysctl(const struct network *nw, int family, const char *name,
 	return key ? netns_sysctl(key, value) : -ENOMEM;
 }
 
-static void bridge_sysctls(const struct network *nw)
+/* Else the bridge would have a link-local address, which nobody asked for. */
+static int disable_v6(const struct network *nw, struct err *e)
 {
+	int r = bridge_sysctl(nw, 6, "disable_ipv6", "1");
+
+	return r < 0 && r != -ENOENT
+		       ? err_sys(e, -r, "cannot disable IPv6 on bridge %s", nw->bridge)
+		       : 0;
+}
+
+static bool bridge_says(const struct network *nw, const char *name, char value)
+{
+	auto_free char *path = str_printf("/proc/sys/net/ipv6/conf/%s/%s", nw->bridge, name);
+	auto_buf struct buf b = BUF_INIT(16);
+
+	return path && fs_read(path, 8, &b) >= 0 && buf_str(&b)[0] == value;
+}
+
+/* Off and on again, so that the link-local address is made without duplicate-address detection:
+ * until that is over (seconds) the host asks for no neighbour. A bridge of the last life, which has
+ * been through it, keeps its addresses and routes. */
+static int enable_v6(const struct network *nw, struct err *e)
+{
+	int r;
+
+	if (bridge_says(nw, "accept_dad", '0') && bridge_says(nw, "disable_ipv6", '0'))
+		return 0;
+	r = bridge_sysctl(nw, 6, "disable_ipv6", "1");
+	if (r >= 0)
+		r = bridge_sysctl(nw, 6, "accept_dad", "0");
+	if (r >= 0)
+		r = bridge_sysctl(nw, 6, "disable_ipv6", "0");
+	return r < 0 ? err_sys(e, -r, "cannot enable IPv6 on bridge %s", nw->bridge) : 0;
+}
+
+static int bridge_sysctls(const struct network *nw, struct err *e)
+{
+	struct cidr addr;
 	int r = bridge_sysctl(nw, 4, "route_localnet", "1");
 
 	if (r < 0)
@@ -329,12 +291,32 @@ static void bridge_sysctls(const struct network *nw)
 	if (r < 0 && r != -ENOENT)
 		log_warn("router advertisements from containers are not refused bridge=%s error=%s",
 			 nw->bridge, strerror(-r));
+	return host_addr(nw, V6, &addr) ? enable_v6(nw, e) : disable_v6(nw, e);
+}
+
+/* Link, addresses and what depends on them; the firewall knows the bridge already. */
+static int bring_up(struct net *n, struct network *nw, struct err *e)
+{
+	int r = bridge_link(n, nw, e);
+
+	if (r >= 0)
+		r = set_gso(n, nw, e);
+	if (r >= 0)
+		r = bridge_sysctls(nw, e);
+	for (int fam = 0; r >= 0 && fam < N_FAMILIES; fam++) {
+		struct cidr addr;
+
+		if (host_addr(nw, fam, &addr))
+			r = rtnl_addr_add(n->rtnl, nw->ifindex, addr, e);
+		if (r >= 0 && nw->fam[fam].on && !nw->spec.internal)
+			r = forwarding_on(n, fam, e);
+	}
+	return r;
 }
 
 static int bridge_create(struct net *n, struct network *nw, struct err *e)
 {
 	auto_(nft_tx_free) struct nft_tx *own = NULL;
-	struct cidr4 addr = {nw->gateway, nw->subnet.len};
 	struct nft_tx *tx = n->booting;
 	int r;
 
@@ -346,131 +328,13 @@ static int bridge_create(struct net *n, struct network *nw, struct err *e)
 	elements(tx, nw, false);
 	r = n->booting ? 0 : nft_apply(tx, e);
 	if (r >= 0)
-		r = bridge_link(n, nw, e);
-	if (r >= 0)
-		r = rtnl_addr_add(n->rtnl, nw->ifindex, addr, e);
-	if (r >= 0)
-		bridge_sysctls(nw);
+		r = bring_up(n, nw, e);
 	if (r < 0 && !n->booting)
 		bridge_destroy(n, nw);
 	return r;
 }
 
 /* ---- endpoints ---- */
-
-static int choose_address(struct endpoint *ep, struct err *e)
-{
-	struct network *nw = ep->nw;
-	char ip[IP4_STR];
-	int r;
-
-	if (ep->static_ip) {
-		r = ipam_take(nw->ipam, ep->static_ip, &ep->ip);
-		if (r == -ERANGE)
-			return err_invalid(e,
-					   "invalid endpoint settings:\nno configured subnet "
-					   "contains IP address %s",
-					   ip4_str(ep->static_ip, ip));
-		return r == -ENOMEM ? err_nomem(e)
-		       : r < 0	    ? err_forbidden(e, "Address already in use")
-				    : 0;
-	}
-	/* the address of its last life, if nobody took it meanwhile */
-	if (ep->last_ip && ipam_take(nw->ipam, ep->last_ip, &ep->ip) >= 0)
-		return 0;
-	r = ipam_take(nw->ipam, 0, &ep->ip);
-	if (r < 0)
-		return err_set(
-			e, ERR_INTERNAL, ENOSPC,
-			"no available IPv4 addresses on this network's address pools: %s (%s)",
-			nw->spec.name, nw->id);
-	return 0;
-}
-
-static void choose_mac(struct endpoint *ep)
-{
-	static const uint8_t none[6];
-
-	if (memcmp(ep->asked_mac, none, 6) != 0) {
-		memcpy(ep->mac, ep->asked_mac, 6);
-		return;
-	}
-	ep->mac[0] = 0x02;
-	ep->mac[1] = 0x42;
-	for (int i = 0; i < 4; i++)
-		ep->mac[2 + i] = (uint8_t)(ep->ip >> (24 - 8 * i));
-}
-
-static bool name_is_taken(struct net *n, const struct endpoint *ep)
-{
-	struct endpoint *other = NULL;
-
-	while ((other = net_container_endpoint_next(n, ep->owner->id, other)))
-		if (other != ep && other->attached && streq(other->ifname, ep->ifname))
-			return true;
-	return false;
-}
-
-/* The one asked for, else the first free ethN: endpoints of other networks of this container have
- * theirs. */
-static int choose_ifname(struct net *n, struct endpoint *ep, struct err *e)
-{
-	const char *asked =
-		json_string_value(json_object_get(ep->driver_opts, OPT_NET "endpoint.ifname"));
-
-	if (!str_empty(asked)) {
-		if (!link_name_ok(asked) || streq(asked, "lo"))
-			return err_invalid(e,
-					   "invalid interface name %s: 1 to 15 letters, digits, "
-					   "'.', '_' and '-' are wanted",
-					   asked);
-		(void)snprintf(ep->ifname, sizeof(ep->ifname), "%s", asked);
-		return name_is_taken(n, ep)
-			       ? err_conflict(e,
-					      "the interface name %s is in use in this container",
-					      asked)
-			       : 0;
-	}
-	for (unsigned i = 0; i < 10000; i++) {
-		(void)snprintf(ep->ifname, sizeof(ep->ifname), "%.11s%u", ep->nw->ifprefix, i);
-		if (!name_is_taken(n, ep))
-			return 0;
-	}
-	return err_conflict(e, "no interface name is left in this container");
-}
-
-/*
- * Address, link up, and the neighbours told: a reused address is otherwise unanswered for seconds.
- * The namespace's arp_notify makes the kernel send a gratuitous ARP when a link comes up or is
- * given its MAC address. At the first the bridge's port does not forward yet: it learns of the
- * carrier from the kernel's link watch, which a look at both ends brings up to date (since
- * Linux 6.9; before, it runs within a millisecond). So the MAC address is set once more. (A packet
- * socket of ours would cost 8 to 15 ms to close.)
- */
-static int inside(struct net *n, struct endpoint *ep, struct sandbox *sb, struct err *e)
-{
-	struct rtnl_endpoint_setup s = {.ifname = ep->ifname, .addr = {ep->ip, ep->nw->subnet.len}};
-	auto_(rtnl_close) struct rtnl *nl = NULL;
-	struct rtnl_link l, host;
-	struct netns_visit v;
-	int r = netns_enter(sb->netns, &v);
-
-	if (r < 0)
-		return err_sys(e, -r, "cannot enter the namespace of container %s",
-			       sb->container_name);
-	r = rtnl_open(&nl);
-	netns_leave(&v); /* the socket stays bound to the namespace it was opened in */
-	if (r < 0)
-		return err_sys(e, -r, "cannot open a netlink socket");
-	r = rtnl_endpoint_setup(nl, &s, e);
-	if (r < 0)
-		return r;
-	if (rtnl_link_get(nl, ep->ifname, &l) < 0 ||
-	    rtnl_link_get(n->rtnl, ep->host_name, &host) < 0 ||
-	    rtnl_link_mac(nl, l.ifindex, ep->mac, NULL) < 0)
-		log_debug("an address is not announced container=%s", sb->container_name);
-	return 0;
-}
 
 static int plug(struct net *n, struct endpoint *ep, struct sandbox *sb, int *ret_ifindex,
 		struct err *e)
@@ -481,7 +345,8 @@ static int plug(struct net *n, struct endpoint *ep, struct sandbox *sb, int *ret
 			      .peer_netns = sb->netns,
 			      .master = nw->ifindex,
 			      .mtu = nw->mtu,
-			      .group = GROUP_ENDPOINT};
+			      .group = GROUP_ENDPOINT,
+			      .gso = big_tcp(nw)};
 	uint8_t tag[4];
 	int r;
 
@@ -507,67 +372,84 @@ static int ensure_bridge(struct net *n, struct network *nw, struct err *e)
 	return bridge_create(n, nw, e);
 }
 
-/* Where bridge-nf-call is on (others switch it, at any time) a packet to a port that the sender
- * itself has published is translated within the bridge, and must leave where it came in. */
-static bool nf_call(void)
+/* Isolated ports reach the host and the ports that are not isolated: of a hub network its hubs. */
+static bool is_isolated(const struct endpoint *ep)
 {
-	auto_buf struct buf b = BUF_INIT(16);
+	const char *role =
+		json_string_value(json_object_get(ep->driver_opts, "com.atoll.endpoint.role"));
 
-	return fs_read("/proc/sys/net/bridge/bridge-nf-call-iptables", 8, &b) >= 0 &&
-	       buf_str(&b)[0] == '1';
+	return !ep->nw->icc || (ep->nw->hub && (!role || !streq(role, "hub")));
+}
+
+static bool unreadable(const struct network *nw)
+{
+	for (int fam = 0; fam < N_FAMILIES; fam++)
+		if (nw->fam[fam].on && nw->fam[fam].subnet.len && !nw->fam[fam].ipam)
+			return true;
+	return !nw->fam[V4].on && !nw->fam[V6].on;
+}
+
+#define GUARD_MAX 16 /* addresses */
+
+/* What it sends from a link-local address given by --link-local-ip is not taken for spoofed. */
+static void endpoint_elements(struct nft_tx *tx, const struct endpoint *ep, bool del)
+{
+	struct ip ips[GUARD_MAX];
+	struct nft_guard guard = {.port = ep->host_name, .ips = ips};
+
+	for (int fam = 0; fam < N_FAMILIES; fam++)
+		if (ip_set(ep->ip[fam]))
+			ips[guard.n_ips++] = ep->ip[fam];
+	for (char **l = ep->link_local; l && *l; l++) {
+		struct ip ip;
+		char text[IP_STR];
+
+		if (ip_parse(*l, &ip) < 0)
+			continue;
+		if (guard.n_ips < GUARD_MAX)
+			ips[guard.n_ips++] = ip;
+		(del ? nft_del : nft_add)(tx, ip.family == 6 ? "src_ok6" : "src_ok4", "\"%s\" . %s",
+					  ep->nw->bridge, ip_str(ip, text));
+	}
+	memcpy(guard.mac, ep->mac, 6);
+	if (ep->nw->antispoof)
+		nft_guard(tx, &guard, del);
+}
+
+static int tell_firewall(struct net *n, const struct endpoint *ep, bool del, struct err *e)
+{
+	auto_(nft_tx_free) struct nft_tx *tx = NULL;
+
+	if (!ep->link_local && !ep->nw->antispoof)
+		return 0;
+	tx = nft_tx_new(n->nft);
+	if (!tx)
+		return err_nomem(e);
+	endpoint_elements(tx, ep, del);
+	return nft_apply(tx, e);
 }
 
 static int bridge_attach(struct net *n, struct endpoint *ep, struct sandbox *sb, struct err *e)
 {
 	struct network *nw = ep->nw;
-	bool hairpin = nf_call();
-	int ifindex, r = nw->ipam ? 0
-				  : err_set(e, ERR_INTERNAL, EIO,
-					    "network %s could not be read from the store",
-					    nw->spec.name);
+	bool hairpin = brnf_look(n), isolated = is_isolated(ep);
+	int ifindex, r = unreadable(nw) ? err_set(e, ERR_INTERNAL, EIO,
+						  "network %s could not be read from the store",
+						  nw->spec.name)
+					: ensure_bridge(n, nw, e);
 
 	if (r >= 0)
-		r = ensure_bridge(n, nw, e);
-	if (r >= 0)
-		r = choose_address(ep, e);
-	if (r < 0)
-		return r;
-	choose_mac(ep);
-	r = choose_ifname(n, ep, e);
+		r = plug_choose(n, ep, e);
 	if (r >= 0)
 		r = plug(n, ep, sb, &ifindex, e);
-	if (r >= 0 && (hairpin || !nw->icc))
-		r = rtnl_port_flags(n->rtnl, ifindex, hairpin, !nw->icc, e);
-	return r < 0 ? r : inside(n, ep, sb, e);
+	if (r >= 0 && (hairpin || isolated))
+		r = rtnl_port_flags(n->rtnl, ifindex, hairpin, isolated, e);
+	if (r >= 0)
+		r = tell_firewall(n, ep, false, e);
+	return r < 0 ? r : plug_inside(ep, sb, e);
 }
 
-/* Out of the container's sight at once, so that its name is free: down, without address, renamed.
- */
-static void hide(const struct endpoint *ep, const struct sandbox *sb)
-{
-	auto_(rtnl_close) struct rtnl *nl = NULL;
-	struct netns_visit v;
-	struct rtnl_link l;
-	char name[16];
-	int r = netns_enter(sb->netns, &v);
-
-	if (r < 0)
-		return;
-	r = rtnl_open(&nl);
-	netns_leave(&v);
-	if (r < 0 || rtnl_link_get(nl, ep->ifname, &l) < 0)
-		return;
-	(void)snprintf(name, sizeof(name), "gone%s", ep->host_name + 4);
-	r = rtnl_link_up(nl, l.ifindex, false, NULL);
-	if (r >= 0)
-		r = rtnl_addr_flush(nl, l.ifindex, NULL);
-	if (r >= 0)
-		r = rtnl_link_rename(nl, l.ifindex, name, NULL);
-	if (r < 0)
-		log_debug("a link stays in sight for a moment container=%s", sb->container_name);
-}
-
-static void bridge_detach(struct net *n, struct endpoint *ep, struct sandbox *sb)
+static void bridge_detach(struct net *n, struct endpoint *ep, struct sandbox *sb, bool alive)
 {
 	struct rtnl_link l;
 	struct err e = {0};
@@ -575,8 +457,10 @@ static void bridge_detach(struct net *n, struct endpoint *ep, struct sandbox *sb
 
 	if (!*ep->host_name)
 		return;
-	if (sb && sb->netns >= 0)
-		hide(ep, sb);
+	if (alive && sb && sb->netns >= 0)
+		plug_hide(ep, sb);
+	if (tell_firewall(n, ep, true, &e) < 0)
+		log_warn("elements of a removed endpoint stay: %s", e.msg);
 	if (rtnl_link_get(n->rtnl, ep->host_name, &l) < 0 || l.group != GROUP_ENDPOINT)
 		return;
 	/* down: from now on its address may be another's (reaper.c tells why) */
@@ -588,12 +472,25 @@ static void bridge_detach(struct net *n, struct endpoint *ep, struct sandbox *sb
 	reaper_dead(n);
 }
 
+static bool bridge_whole(struct net *n, const struct endpoint *ep, const struct sandbox *sb)
+{
+	struct rtnl_link l;
+
+	(void)sb;
+	return *ep->host_name && rtnl_link_get(n->rtnl, ep->host_name, &l) >= 0 &&
+	       l.master == ep->nw->ifindex && l.group == GROUP_ENDPOINT;
+}
+
 const struct net_driver driver_bridge = {
 	.name = "bridge",
 	.user_creatable = true,
+	.names = true,
+	.publishes = true,
 	.parse = bridge_parse,
 	.create = bridge_create,
 	.destroy = bridge_destroy,
 	.attach = bridge_attach,
 	.detach = bridge_detach,
+	.whole = bridge_whole,
+	.elements = endpoint_elements,
 };

@@ -27,11 +27,20 @@ static int no_attach(struct net *n, struct endpoint *ep, struct sandbox *sb, str
 	return 0;
 }
 
-static void no_detach(struct net *n, struct endpoint *ep, struct sandbox *sb)
+static void no_detach(struct net *n, struct endpoint *ep, struct sandbox *sb, bool alive)
 {
 	(void)n;
 	(void)ep;
 	(void)sb;
+	(void)alive;
+}
+
+static bool always_whole(struct net *n, const struct endpoint *ep, const struct sandbox *sb)
+{
+	(void)n;
+	(void)ep;
+	(void)sb;
+	return true;
 }
 
 const struct net_driver driver_host = {
@@ -41,6 +50,7 @@ const struct net_driver driver_host = {
 	.destroy = no_destroy,
 	.attach = no_attach,
 	.detach = no_detach,
+	.whole = always_whole,
 };
 
 const struct net_driver driver_null = {
@@ -50,4 +60,5 @@ const struct net_driver driver_null = {
 	.destroy = no_destroy,
 	.attach = no_attach,
 	.detach = no_detach,
+	.whole = always_whole,
 };

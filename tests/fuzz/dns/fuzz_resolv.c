@@ -30,6 +30,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	for (size_t i = 0; i < s.n; i++)
 		check(s.list[i].len == sizeof(s.list[i].addr.in4) ||
 		      s.list[i].len == sizeof(s.list[i].addr.in6));
+	again = s;
+	servers_set_zones(&again, "/sys/class/net");
+	check(again.n <= s.n);
 	/* a line of ours behind it changes nothing of what comes before, and is read if there is
 	 * room */
 	more = str_printf("%s\nnameserver 192.0.2.77\n", text);

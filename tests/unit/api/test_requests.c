@@ -58,13 +58,6 @@ static void refused(void)
 		 "json: cannot unmarshal number into Go struct field IPAMConfig.AuxiliaryAddresses "
 		 "of type string",
 		 ERR_INVALID},
-		{"{'Name':'x','EnableIPv4':false}", "IPv4 or IPv6 must be enabled", ERR_INVALID},
-		{"{'Name':'x','EnableIPv4':false,'EnableIPv6':true}",
-		 "networks without IPv4 are not implemented by this engine", ERR_UNSUPPORTED},
-		{"{'Name':'x','ConfigOnly':true}",
-		 "configuration-only networks are not implemented by this engine", ERR_UNSUPPORTED},
-		{"{'Name':'x','ConfigFrom':{'Network':'y'}}",
-		 "configuration-only networks are not implemented by this engine", ERR_UNSUPPORTED},
 		{"{'Name':'x','Scope':'swarm'}",
 		 "This node is not a swarm manager. Use \"docker swarm init\" or \"docker swarm "
 		 "join\" to connect this node to swarm and try again.",
@@ -93,8 +86,10 @@ static void taken(void)
 {
 	static const char body[] =
 		"{\"name\":\"n\",\"Driver\":\"bridge\",\"CheckDuplicate\":true,\"Internal\":true,"
-		"\"EnableIPv6\":false,\"Scope\":\"local\",\"Labels\":{\"a\":\"b\"},\"Options\":{},"
-		"\"ConfigFrom\":null,\"IPAM\":{\"Driver\":\"default\",\"Config\":[null,{},"
+		"\"EnableIPv6\":true,\"EnableIPv4\":false,\"ConfigOnly\":true,\"Scope\":\"local\","
+		"\"Labels\":{\"a\":\"b\"},\"Options\":{},"
+		"\"ConfigFrom\":{\"Network\":\"base\"},\"IPAM\":{\"Driver\":\"default\",\"Config\":"
+		"[null,{},"
 		"{\"Subnet\":\"10.1.0.0/16\",\"IPRange\":\"\",\"AuxAddress\":1,"
 		"\"AuxiliaryAddresses\":{\"p\":\"10.1.0.2\"}},{\"Gateway\":\"10.2.0.1\"}]}}";
 	auto_json json_t *j = NULL;
@@ -105,7 +100,9 @@ static void taken(void)
 	is_int(network_create_parse(j, &s, &e), 0, "taken%s", e.msg);
 	is_str(s.name, "n", "a key in lower case, as Go reads it");
 	is_str(s.driver, "bridge", "driver");
-	ok(s.internal && !s.attachable && !s.enable_ipv6 && s.ipv6_given, "flags");
+	ok(s.internal && !s.attachable && s.config_only, "flags");
+	ok(s.off[V4] && !s.off[V6] && s.given[V4] && s.given[V6], "families");
+	is_str(s.config_from, "base", "the configuration it is made from");
 	is_str(json_string_value(json_object_get(s.labels, "a")), "b", "labels");
 	is_str(s.ipam_driver, "default", "IPAM driver");
 	is_int(s.n_ipam, 2, "empty IPAM rows are none");

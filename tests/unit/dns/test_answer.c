@@ -5,7 +5,7 @@
 #include "messages.h"
 #include "tap.h"
 
-#include "base/ip.h"
+#include "base/str.h"
 
 static struct zone *zone;
 static uint8_t out[DNS_TCP_MAX];
@@ -18,11 +18,17 @@ static void set(const char *net, const char *net_name, const char *sandbox, cons
 				  .network_name = net_name,
 				  .sandbox = sandbox,
 				  .names = (char *const *)(uintptr_t)names,
-				  .has_addr = addr,
 				  .generation = 1};
+	auto_strv char **addrs = NULL;
+	struct ip ip;
 
-	if (addr && ip4_parse(addr, &rec.addr) < 0)
+	if (addr && strv_split(addr, " ", &addrs) < 0)
 		abort();
+	for (char **a = addrs; a && *a; a++) {
+		if (ip_parse(*a, &ip) < 0)
+			abort();
+		rec.addr[ip_fam(ip)] = ip;
+	}
 	if (zone_set(zone, &rec) < 0)
 		abort();
 }
@@ -55,6 +61,7 @@ static const char *said(enum answer a)
 	struct wire_in in = WIRE_IN(out, o.len);
 	struct dname n;
 	struct wire_rr rr;
+	struct ip ip;
 	unsigned count;
 
 	if (a != ANSWER_DONE)
@@ -72,11 +79,12 @@ static const char *said(enum answer a)
 			return "unreadable";
 		if (rr.ttl != ZONE_TTL)
 			return "wrong TTL";
-		if (rr.type == TYPE_A)
-			ip4_str((uint32_t)out[rr.rdata] << 24 | (uint32_t)out[rr.rdata + 1] << 16 |
-					(uint32_t)out[rr.rdata + 2] << 8 | out[rr.rdata + 3],
-				data[i]);
-		else {
+		if (rr.type == TYPE_A || rr.type == TYPE_AAAA) {
+			if (rr.rdata_len != (rr.type == TYPE_A ? 4 : 16) ||
+			    ip_from_bytes(out + rr.rdata, rr.rdata_len, &ip) < 0)
+				return "wrong address";
+			ip_str(ip, data[i]);
+		} else {
 			struct wire_in rd = WIRE_IN(out, o.len);
 
 			rd.at = rr.rdata;
@@ -109,7 +117,12 @@ static void fill(void)
 	set("n2", "back", "c4", "172.19.0.3", NAMES("db", "web"));
 	set("n3", "c.d", "c2", "172.20.0.2", NAMES("x"));
 	set("n4", "d", "c2", "172.21.0.2", NAMES("x.c", "y"));
+	set("n5", "dual", "c5", "172.22.0.2 fd00:22::2", NAMES("both", "pair"));
+	set("n5", "dual", "c6", "fd00:22::3", NAMES("six", "pair"));
+	set("n5", "dual", "c7", "172.22.0.4", NAMES("four", "pair"));
 }
+
+#define ZEROES(last) last ".0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.2.2.0.0.0.0.d.f.ip6.arpa"
 
 static void names_and_views(void)
 {
@@ -133,8 +146,15 @@ static void names_and_views(void)
 		/* the same name, no data: never elsewhere */
 		{"c1", "web", TYPE_AAAA, "NOERROR"},
 		{"c1", "web", TYPE_MX, "NOERROR"},
-		{"c1", "web.front", 65, "NOERROR"},
+		{"c1", "web.front", TYPE_HTTPS, "NOERROR"},
+		{"c1", "web.front", 16, "NOERROR"},
 		{"c1", "web", 33, "NOERROR"},
+		/* an alias that is a domain's name */
+		{"c1", "my.svc", TYPE_AAAA, "NOERROR"},
+		{"c1", "my.svc", TYPE_MX, "NOERROR"},
+		{"c1", "my.svc", TYPE_HTTPS, "NOERROR"},
+		{"c1", "my.svc", 16, "forwarded"},
+		{"c1", "my.svc.front", 16, "NOERROR"},
 		/* other networks' names are not seen */
 		{"c1", "db", TYPE_A, "forwarded"},
 		{"c1", "web.back", TYPE_A, "forwarded"},
@@ -157,6 +177,23 @@ static void names_and_views(void)
 		{"c1", "2.0.19.172.in-addr.arpa", TYPE_PTR, "forwarded"},
 		{"c2", "2.0.19.172.in-addr.arpa", TYPE_PTR, "NOERROR api.back"},
 		{"c1", "1.0.18.172.in-addr.arpa", TYPE_PTR, "forwarded"},
+		/* both families, and one alone */
+		{"c5", "both", TYPE_A, "NOERROR 172.22.0.2"},
+		{"c5", "BOTH.dual", TYPE_AAAA, "NOERROR fd00:22::2"},
+		{"c5", "both", TYPE_ANY, "NOERROR 172.22.0.2 fd00:22::2"},
+		{"c5", "both", TYPE_MX, "NOERROR"},
+		{"c5", "six", TYPE_AAAA, "NOERROR fd00:22::3"},
+		{"c5", "six", TYPE_A, "NOERROR"},
+		{"c5", "four", TYPE_A, "NOERROR 172.22.0.4"},
+		{"c5", "four", TYPE_AAAA, "NOERROR"},
+		{"c5", "pair", TYPE_A, "NOERROR 172.22.0.2 172.22.0.4"},
+		{"c5", "pair", TYPE_AAAA, "NOERROR fd00:22::2 fd00:22::3"},
+		{"c6", "2.0.22.172.in-addr.arpa", TYPE_PTR, "NOERROR both.dual"},
+		{"c6", ZEROES("2"), TYPE_PTR, "NOERROR both.dual"},
+		{"c6", ZEROES("3"), TYPE_PTR, "NOERROR six.dual"},
+		{"c6", ZEROES("3"), TYPE_AAAA, "NOERROR"},
+		{"c6", ZEROES("4"), TYPE_PTR, "forwarded"},
+		{"c1", ZEROES("2"), TYPE_PTR, "forwarded"},
 		/* nobody's */
 		{"c1", "example.com", TYPE_A, "forwarded"},
 		{"c1", "example.com", TYPE_MX, "forwarded"},
@@ -174,7 +211,12 @@ static void names_and_views(void)
 
 static void nowhere_to_ask(void)
 {
-	struct answer_scope in = {.view = zone_view(zone, "c1"), .has_servers = true};
+	struct answer_scope in = {.view = zone_view(zone, "c1")};
+	struct answer_scope own = {.view = zone_view(zone, "c1"), .has_servers = true};
+	struct answer_scope search = {.view = zone_view(zone, "c1"),
+				      .external = true,
+				      .has_servers = true,
+				      .ndots = true};
 	struct answer_scope alone = {.view = zone_view(zone, "c1"), .external = true};
 
 	is_str(said(ask_in(&in, "example.com", TYPE_A)), "NXDOMAIN", "internal: a dotted name");
@@ -182,6 +224,14 @@ static void nowhere_to_ask(void)
 	is_str(said(ask_in(&in, "8.8.8.8.in-addr.arpa", TYPE_PTR)), "NXDOMAIN",
 	       "internal: reverse");
 	is_str(said(ask_in(&in, "web", TYPE_A)), "NOERROR 172.18.0.2", "internal: a known name");
+	is_str(said(ask_in(&in, "my.svc", 16)), "NOERROR", "internal: an alias, another type");
+	is_str(said(ask_in(&own, "example.com", TYPE_A)), "forwarded",
+	       "internal with servers of its own within");
+	is_str(said(ask_in(&search, "web", TYPE_A)), "NOERROR 172.18.0.2", "ndots: a known name");
+	is_str(said(ask_in(&search, "nobody", TYPE_A)), "NOERROR", "ndots: a single label");
+	is_str(said(ask_in(&search, "nobody", TYPE_AAAA)), "NOERROR", "ndots: of either family");
+	is_str(said(ask_in(&search, "nobody", TYPE_MX)), "forwarded", "ndots: another type");
+	is_str(said(ask_in(&search, "a.b", TYPE_A)), "forwarded", "ndots: a dotted name");
 	is_str(said(ask_in(&alone, "example.com", TYPE_A)), "SERVFAIL", "no server: a dotted name");
 	is_str(said(ask_in(&alone, "nobody", TYPE_A)), "NXDOMAIN", "no server: a single label");
 	is_str(said(ask_in(&alone, "web", TYPE_A)), "NOERROR 172.18.0.2",
@@ -218,22 +268,26 @@ static void malformed(void)
 
 static void order_varies(void)
 {
-	unsigned first[4] = {0};
-	char ip[16], id[8];
-	bool all = true;
+	unsigned first[N_FAMILIES][4] = {{0}};
+	char ip[48], id[8];
 
 	for (int i = 0; i < 4; i++) {
-		snprintf(ip, sizeof(ip), "172.22.0.%d", 10 + i);
+		snprintf(ip, sizeof(ip), "172.22.0.%d fd00:33::%d", 10 + i, i);
 		snprintf(id, sizeof(id), "r%d", i);
-		set("n5", "ring", id, ip, NAMES("many"));
+		set("n8", "ring", id, ip, NAMES("many"));
 	}
 	for (int i = 0; i < 400; i++) {
 		(void)ask("r0", "many", TYPE_A);
-		first[out[DNS_HEADER + 10 + 15] - 10]++;
+		first[V4][out[DNS_HEADER + 10 + 15] - 10]++;
+		(void)ask("r0", "many", TYPE_AAAA);
+		first[V6][out[DNS_HEADER + 10 + 27]]++;
 	}
-	for (int i = 0; i < 4; i++)
-		all = all && first[i] > 40;
-	ok(all, "each address comes first: %u %u %u %u", first[0], first[1], first[2], first[3]);
+	for (int fam = 0; fam < N_FAMILIES; fam++) {
+		unsigned *f = first[fam];
+
+		ok(f[0] > 40 && f[1] > 40 && f[2] > 40 && f[3] > 40,
+		   "each address comes first: %u %u %u %u", f[0], f[1], f[2], f[3]);
+	}
 	is_str(ask("r0", "many", TYPE_A), "NOERROR 172.22.0.10 172.22.0.11 172.22.0.12 172.22.0.13",
 	       "and all are there");
 }
@@ -263,6 +317,12 @@ static void changes(void)
 	is_str(ask("c3", "web3", TYPE_A), "forwarded", "who left sees it no more");
 	zone_del(zone, "n1", "c3");
 	zone_del(zone, "nx", "cx");
+
+	set("n5", "dual", "c5", "172.22.0.2 fd00:22::9", NAMES("both"));
+	is_str(ask("c5", "both", TYPE_AAAA), "NOERROR fd00:22::9", "the other family's replaced");
+	is_str(ask("c5", ZEROES("2"), TYPE_PTR), "forwarded", "its old reverse name is gone");
+	set("n5", "dual", "c5", "172.22.0.2", NAMES("both"));
+	is_str(ask("c5", "both", TYPE_AAAA), "NOERROR", "and taken away");
 
 	/* an address that moved on before its old owner was removed */
 	set("n1", "Front", "c5", "172.18.0.9", NAMES("heir"));

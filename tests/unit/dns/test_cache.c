@@ -87,6 +87,31 @@ int main(void)
 		cache_put(c, "host", &other, &(struct cached){big, CACHE_MESSAGE, 60}, 0);
 	}
 	ok(cache_len(c) <= CACHE_BYTES / CACHE_MESSAGE + 1, "bounded in bytes: %zu", cache_len(c));
+	other = question("once.example", TYPE_A, false);
+	cache_put(c, "host", &other, &(struct cached){m.data, m.len, 60}, 0);
+	for (unsigned i = 0; i < CACHE_ENTRIES; i++) {
+		snprintf(text, sizeof(text), "flood%u.example", i);
+		other = question(text, TYPE_A, false);
+		cache_put(c, "host", &other, &(struct cached){m.data, m.len, 60}, 0);
+	}
+	ok(cache_get(c, "host", &q, 0, out) > 0, "a flood leaves alone what was asked for twice");
+	other = question("once.example", TYPE_A, false);
+	is_int(cache_get(c, "host", &other, 0, out), 0, "once is not twice");
+	for (unsigned i = 0; i < 2 * CACHE_ENTRIES; i++) {
+		snprintf(text, sizeof(text), "twice%u.example", i);
+		other = question(text, TYPE_A, false);
+		cache_put(c, "host", &other, &(struct cached){m.data, m.len, 60}, 0);
+		(void)cache_get(c, "host", &other, 0, out);
+	}
+	other = question("new.example", TYPE_A, false);
+	cache_put(c, "host", &other, &(struct cached){m.data, m.len, 60}, 0);
+	for (unsigned i = 0; i < CACHE_ENTRIES / 5; i++) {
+		snprintf(text, sizeof(text), "more%u.example", i);
+		other = question(text, TYPE_A, false);
+		cache_put(c, "host", &other, &(struct cached){m.data, m.len, 60}, 0);
+	}
+	other = question("new.example", TYPE_A, false);
+	ok(cache_get(c, "host", &other, 0, out) > 0, "there is room left for what is new");
 	cache_free(c);
 	return tap_done();
 }

@@ -7,6 +7,7 @@
 #include <arpa/inet.h>
 #include <dirent.h>
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <signal.h>
 #include <sys/socket.h>
@@ -95,6 +96,13 @@ static int listening(uint16_t *port)
 	return fd;
 }
 
+static int hold(const char *key, int fd)
+{
+	struct err e = {0};
+
+	return feed_hold(w.feed, &(struct feed_hold){.key = key, .fd = fd}, &e);
+}
+
 static bool port_free(uint16_t port)
 {
 	double end = now_ms() + 2000;
@@ -123,8 +131,8 @@ static void we_go(void)
 	int pid = feed_pid(w.feed), fd;
 	struct err e = {0};
 
-	is_int(feed_hold(w.feed, "tcp/keep", listening(&port), &e), 0, "hold a port");
-	is_int(feed_hold(w.feed, "tcp/drop", listening(&gone), &e), 0, "and another");
+	is_int(hold("tcp/keep", listening(&port)), 0, "hold a port");
+	is_int(hold("tcp/drop", listening(&gone)), 0, "and another");
 	is_str(quick(&a, "api", 1000), "172.18.0.3", "before");
 	feed_close(w.feed);
 	is_str(quick(&a, "api", 1000), "172.18.0.3", "answered while we are gone");
@@ -171,7 +179,7 @@ static void it_dies(void)
 	double t;
 	bool good;
 
-	is_int(feed_hold(w.feed, "udp/1", listening(&port), &e), 0, "hold a port");
+	is_int(hold("udp/1", listening(&port)), 0, "hold a port");
 	is_int(feed_sandbox_external(w.feed, "aaaa", false), 0, "internal now");
 	is_int(feed_sandbox_external(w.feed, "zzzz", false), -ENOENT, "nobody");
 	for (int i = 0; i < 3; i++) {
@@ -202,6 +210,211 @@ static void it_dies(void)
 	is_int(feed_sandbox_external(w.feed, "aaaa", true), 0, "external again");
 }
 
+/* ---- sockets that are served ---- */
+
+static int socket_at(const char *text, int type, uint16_t *port)
+{
+	struct sockaddr_storage sa;
+	struct ip ip;
+	socklen_t len;
+	int fd, on = 1, off = 0;
+
+	if (ip_parse(text, &ip) < 0)
+		abort();
+	len = ip_sockaddr(ip, *port, &sa);
+	fd = socket(sa.ss_family, type | SOCK_CLOEXEC, 0);
+	(void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+	if (bind(fd, (struct sockaddr *)&sa, len) < 0) {
+		close(fd);
+		return -1;
+	}
+	(void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &off, sizeof(off));
+	len = sizeof(sa);
+	(void)getsockname(fd, (struct sockaddr *)&sa, &len);
+	*port = ntohs(((struct sockaddr_in *)&sa)->sin_port);
+	return fd;
+}
+
+static int call(uint16_t port, int type)
+{
+	struct sockaddr_storage sa;
+	struct ip ip = {.lo = 1, .family = 6};
+	socklen_t len = ip_sockaddr(ip, port, &sa);
+	struct timeval tv = {.tv_sec = 3};
+	int fd = socket(AF_INET6, type | SOCK_CLOEXEC, 0);
+
+	(void)setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &tv, sizeof(tv));
+	if (connect(fd, (struct sockaddr *)&sa, len) == 0)
+		return fd;
+	close(fd);
+	return -1;
+}
+
+static int accept_soon(int listener)
+{
+	return poll(&(struct pollfd){.fd = listener, .events = POLLIN}, 1, 3000) == 1
+		       ? accept(listener, NULL, NULL)
+		       : -1;
+}
+
+/* A byte there and back. */
+static bool talks(int client, int server)
+{
+	char byte = 0;
+
+	return send(client, "a", 1, MSG_NOSIGNAL) == 1 &&
+	       poll(&(struct pollfd){.fd = server, .events = POLLIN}, 1, 3000) == 1 &&
+	       recv(server, &byte, 1, 0) == 1 && send(server, "b", 1, MSG_NOSIGNAL) == 1 &&
+	       recv(client, &byte, 1, 0) == 1 && byte == 'b';
+}
+
+/* A new connection to @port comes out at @listener. */
+static bool reaches(uint16_t port, int listener)
+{
+	int c = call(port, SOCK_STREAM), s = c < 0 ? -1 : accept_soon(listener);
+	bool good = s >= 0 && talks(c, s);
+
+	close(c);
+	close(s);
+	return good;
+}
+
+static void move_to(uint16_t port, uint8_t proto, const char *want)
+{
+	struct feed_hold h = {.key = proto == IPPROTO_TCP ? "tcp/[::1]" : "udp/[::1]",
+			      .fd = -1,
+			      .proto = proto,
+			      .target = ip_v4(0x7f000001),
+			      .port = port};
+	struct err e = {0};
+
+	is_int(feed_hold(w.feed, &h, &e), 0, "%s", want);
+}
+
+/* Another client takes the connection from ours and goes. */
+static void steal(void)
+{
+	struct sockaddr_un sa = {.sun_family = AF_UNIX};
+	int s = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+	char buf[256];
+	ssize_t n;
+
+	old_pid = feed_pid(w.feed);
+	memcpy(sa.sun_path, w.sock, strlen(w.sock));
+	ok(connect(s, (struct sockaddr *)&sa, sizeof(sa)) == 0, "a second client");
+	n = recv(s, buf, sizeof(buf) - 1, 0);
+	buf[n > 0 ? n : 0] = '\0';
+	ok(strstr(buf, "hello"), "is greeted");
+	close(s);
+}
+
+static bool is_down(struct world *world)
+{
+	return feed_pid(world->feed) == 0;
+}
+
+static bool is_back(struct world *world)
+{
+	return feed_pid(world->feed) == old_pid;
+}
+
+static void relayed_datagrams(void)
+{
+	uint16_t port = 0, at = 0;
+	int fd = socket_at("::1", SOCK_DGRAM, &port), c;
+	int server = socket_at("127.0.0.1", SOCK_DGRAM, &at);
+	struct sockaddr_in from;
+	socklen_t len = sizeof(from);
+	struct err e = {0};
+	char byte = 0;
+
+	is_int(feed_hold(w.feed, &(struct feed_hold){.key = "udp/[::1]", .fd = fd}, &e), 0, "UDP");
+	move_to(at, IPPROTO_UDP, "served later");
+	(void)poll(NULL, 0, 0);
+	while (feed_busy(w.feed)) /* a datagram is not kept for a relay that comes later */
+		(void)poll(NULL, 0, 1);
+	c = call(port, SOCK_DGRAM);
+	(void)send(c, "a", 1, 0);
+	(void)poll(&(struct pollfd){.fd = server, .events = POLLIN}, 1, 3000);
+	ok(recvfrom(server, &byte, 1, MSG_DONTWAIT, (struct sockaddr *)&from, &len) == 1, "there");
+	(void)sendto(server, "b", 1, 0, (struct sockaddr *)&from, len);
+	ok(recv(c, &byte, 1, 0) == 1 && byte == 'b', "and back");
+	feed_release(w.feed, "udp/[::1]");
+	close(c);
+	close(server);
+}
+
+static void relayed(void)
+{
+	uint16_t port = 0, at[2] = {0};
+	int one = socket_at("127.0.0.1", SOCK_STREAM, &at[0]),
+	    two = socket_at("127.0.0.1", SOCK_STREAM, &at[1]);
+	struct feed_hold h = {.key = "tcp/[::1]", .proto = IPPROTO_TCP, .port = at[0]};
+	struct err e = {0};
+	int c, s;
+
+	h.fd = -1;
+	is_err(feed_hold(w.feed, &h, &e), e, ERR_NOT_FOUND, "no socket is held as tcp/[::1]");
+	if (listen(one, 8) < 0 || listen(two, 8) < 0)
+		abort();
+	h.fd = socket_at("::1", SOCK_STREAM, &port);
+	is_int(feed_hold(w.feed, &h, &e), 0, "a socket without a target");
+	is_str(quick(&a, "api", 1000), "172.18.0.3", "(the resolver knows of it)");
+	ok(call(port, SOCK_STREAM) < 0, "is not served");
+	move_to(at[0], IPPROTO_TCP, "a target");
+	is_str(quick(&a, "api", 1000), "172.18.0.3", "(known)");
+	c = call(port, SOCK_STREAM);
+	s = accept_soon(one);
+	ok(s >= 0 && talks(c, s), "is served");
+
+	feed_close(w.feed);
+	ok(talks(c, s), "we are gone: the connection lives");
+	ok(reaches(port, one), "new ones come");
+	is_int(world_open(&w, &e), 0, "back");
+	ok(strstr(w.found, "tcp/[::1]") && feed_held(w.feed, "tcp/[::1]"), "found again");
+	announce();
+	ok(feed_sandbox_known(w.feed, "aaaa"), "claimed");
+	is_int(feed_sweep(w.feed), 0, "swept");
+	ok(talks(c, s) && reaches(port, one), "as before");
+	move_to(at[1], IPPROTO_TCP, "another target");
+	is_str(quick(&a, "api", 1000), "172.18.0.3", "(known)");
+	ok(reaches(port, two), "next connections go there");
+	ok(talks(c, s), "the earlier one stays where it was");
+
+	steal();
+	ok(world_pump(&w, is_down, 1000), "the link is lost");
+	move_to(at[0], IPPROTO_TCP, "a target meanwhile");
+	ok(world_pump(&w, is_back, 3000), "and made again");
+	is_str(quick(&a, "api", 1000), "172.18.0.3", "(known)");
+	ok(reaches(port, one), "it is told where connections go now");
+	move_to(at[1], IPPROTO_TCP, "back to the other");
+
+	kill(old_pid, SIGKILL);
+	ok(world_pump(&w, has_other, 5000), "the resolver dies");
+	is_str(quick(&a, "api", 1000), "172.18.0.3", "(the next one knows)");
+	ok(reaches(port, two), "its relays are made again");
+	close(c);
+	close(s);
+	feed_release(w.feed, "tcp/[::1]");
+	h.fd = socket_at("::1", SOCK_STREAM, &port);
+	ok(h.fd >= 0, "released: the port is free at once");
+	h.target = ip_v4(0x7f000001);
+	is_int(feed_hold(w.feed, &h, &e), 0, "held and served from the first");
+	is_str(quick(&a, "api", 1000), "172.18.0.3", "(known)");
+	ok(reaches(port, one), "reached again");
+	h.fd = -1;
+	h.target = (struct ip){0};
+	is_int(feed_hold(w.feed, &h, &e), 0, "no target any more");
+	is_str(quick(&a, "api", 1000), "172.18.0.3", "(known)");
+	ok(call(port, SOCK_STREAM) < 0, "not served");
+	c = socket_at("::1", SOCK_STREAM, &port);
+	ok(c < 0, "but reserved");
+	feed_release(w.feed, "tcp/[::1]");
+	close(one);
+	close(two);
+	relayed_datagrams();
+}
+
 static void too_much(void)
 {
 	auto_strv char **names = NULL;
@@ -220,7 +433,7 @@ static void too_much(void)
 		names[i] = NULL;
 	}
 	is_int(feed_endpoint_set(w.feed, &ep, &e), 0, "2000 aliases fit");
-	is_str(quick(&a, "alias-number-000000001999", 1000), "0.0.0.0", "and all are known");
+	is_str(quick(&a, "alias-number-000000001999", 1000), "NODATA", "and all are known");
 	feed_endpoint_del(w.feed, "big", "aaaa");
 	is_str(quick(&a, "alias-number-000000001999", 1000), "NXDOMAIN", "and gone again");
 }
@@ -316,23 +529,9 @@ static void failures(void)
 
 static void second_client(void)
 {
-	struct sockaddr_un sa = {.sun_family = AF_UNIX};
-	int s = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
-	char buf[256];
-	ssize_t n;
-
-	old_pid = feed_pid(w.feed);
-	memcpy(sa.sun_path, w.sock, strlen(w.sock));
-	ok(connect(s, (struct sockaddr *)&sa, sizeof(sa)) == 0, "a second client");
-	n = recv(s, buf, sizeof(buf) - 1, 0);
-	buf[n > 0 ? n : 0] = '\0';
-	ok(strstr(buf, "hello"), "is greeted");
-	close(s);
-	for (double end = now_ms() + 1000; now_ms() < end && feed_pid(w.feed) == old_pid;)
-		(void)loop_run_once(w.loop, 10);
-	for (double end = now_ms() + 3000; now_ms() < end && feed_pid(w.feed) != old_pid;)
-		(void)loop_run_once(w.loop, 10);
-	is_int(feed_pid(w.feed), old_pid, "the first comes back to the same resolver");
+	steal();
+	(void)world_pump(&w, is_down, 1000);
+	ok(world_pump(&w, is_back, 3000), "the first comes back to the same resolver");
 	is_str(quick(&a, "api", 1000), "172.18.0.7", "which still answers");
 	box_join(&w, &b, "front", "172.18.0.8", "api");
 	is_str(quick(&a, "api", 1000), "172.18.0.8", "and listens");
@@ -359,6 +558,7 @@ int main(int argc, char **argv)
 	announce();
 	isolation();
 	we_go();
+	relayed();
 	it_dies();
 	too_much();
 	second_client();

@@ -25,8 +25,8 @@ static void local_names(void)
 {
 	double t;
 
-	box_join(&w, &a, "front", "172.18.0.2", "web www aaaaaaaaaaaa");
-	box_join(&w, &b, "front", "172.18.0.3", "api app");
+	box_join(&w, &a, "front", "172.18.0.2 fd00:18::2", "web www aaaaaaaaaaaa both");
+	box_join(&w, &b, "front", "172.18.0.3", "api app both ext.alias.test");
 	box_join(&w, &in, "inside", "172.19.0.2", "db");
 
 	is_str(dig(&a, "api"), "172.18.0.3", "dig: a name");
@@ -35,6 +35,10 @@ static void local_names(void)
 	is_str(dig(&a, "+noedns api"), "172.18.0.3", "dig: without EDNS");
 	is_str(dig(&a, "+bufsize=512 api"), "172.18.0.3", "dig: small EDNS");
 	is_str(dig(&b, "-x 172.18.0.2"), "web.front.", "dig: PTR");
+	is_str(dig(&b, "-x fd00:18::2"), "web.front.", "dig: PTR of IPv6");
+	is_str(dig(&b, "web AAAA"), "fd00:18::2", "dig: AAAA");
+	is_str(dig(&b, "both AAAA"), "fd00:18::2", "dig: a shared alias, one of two has IPv6");
+	ok(strlen(dig(&b, "both")) == strlen("172.18.0.2\n172.18.0.3"), "both have IPv4");
 	is_str(status(&a, "api AAAA"), "NOERROR", "dig: AAAA of a known name is no error");
 	is_str(dig(&a, "api AAAA"), "", "and empty");
 	is_str(status(&a, "api MX"), "NOERROR", "dig: MX likewise");
@@ -129,6 +133,13 @@ static void forwarding(void)
 	is_str(dig(&a, "ext.test"), "192.0.2.1", "forwarded");
 	is_str(dig(&a, "+tcp ext2.test"), "192.0.2.1", "forwarded by TCP");
 	is_str(status(&a, "nx1.test"), "NXDOMAIN", "a name that is not there");
+	box_join(&w, &b, "front", "172.18.0.3", "api app both ext.alias.test");
+	is_str(dig(&a, "ext.alias.test"), "172.18.0.3", "an alias that is a domain's name");
+	is_str(status(&a, "nx.alias.test TXT"), "NXDOMAIN", "not there");
+	box_join(&w, &b, "front", "172.18.0.3", "api app both nx.alias.test");
+	is_str(status(&a, "nx.alias.test TXT"), "NOERROR", "an alias is there, whatever they say");
+	box_join(&w, &b, "front", "172.18.0.3", "api app both ext.alias.test");
+	is_str(dig(&a, "count.test TXT +noedns"), dig(&b, "count.test TXT"), "(asked)");
 	is_str(dig(&a, "single"), "192.0.2.1", "a single label too");
 
 	snprintf(before, sizeof(before), "%s", dig(&a, "count.test TXT"));
@@ -148,6 +159,13 @@ static void forwarding(void)
 	ok(resolv_is("nameserver 127.0.1.4\nnameserver 127.0.1.10\n", "follow5.test", "192.0.2.10"),
 	   "silence, then an answer");
 	timed("silent.test", "192.0.2.10", 250, 600);
+	(void)quick(&a, "silent2.test", 1000);
+	is_str(quick(&a, "known-silent.test", 250), "192.0.2.10",
+	       "silent twice: no head start any more");
+	ok(resolv_is("nameserver ::1\n", "follow-six.test", "192.0.2.6"), "a server of IPv6");
+	is_str(dig(&a, "+tcp six.test"), "192.0.2.6", "by TCP");
+	ok(resolv_is("nameserver 127.0.1.2\nnameserver ::1\n", "follow-mixed.test", "192.0.2.6"),
+	   "after one of IPv4");
 	ok(resolv_is("nameserver 127.0.1.3\nnameserver 127.0.1.4\n", "follow6.test", "192.0.2.3"),
 	   "a slow one");
 	timed("late.test", "192.0.2.3", 600, 1200);
@@ -238,6 +256,61 @@ static void rewritten(void)
 	ok(resolv_is("nameserver 127.0.1.1\n", "back.test", "192.0.2.1"), "a file again");
 }
 
+static void own_servers_of_ipv6(void)
+{
+	char *const six[] = {(char[]){"::1"}, NULL};
+	char *const mixed[] = {(char[]){"127.0.2.7"}, (char[]){"::1"}, NULL};
+	char *const self[] = {(char[]){"127.0.0.11"}, NULL};
+	char *const away[] = {(char[]){"198.51.100.1"}, (char[]){"2001:db8::1"}, NULL};
+	struct box c, d, s, i;
+	pid_t up;
+
+	box_new(&c, "c6");
+	box_new(&d, "d6");
+	box_new(&s, "self");
+	box_new(&i, "inner");
+	box_add(&w, &c, true, six);
+	box_add(&w, &d, false, mixed);
+	box_add(&w, &s, true, self);
+	box_add(&w, &i, false, away);
+	up = upstream_start(c.netns, "::1=good,198.51.100.6");
+	is_str(dig(&c, "ext.test"), "198.51.100.6", "--dns of IPv6: asked within the container");
+	is_str(dig(&c, "+tcp ext3.test"), "198.51.100.6", "by TCP");
+	stop(up);
+	up = upstream_start(d.netns, "::1=good,198.51.100.7 127.0.2.7=refused");
+	is_str(dig(&d, "ext.test"), "198.51.100.7",
+	       "internal: a server within is asked, of either family");
+	stop(up);
+	up = upstream_start(s.netns, "127.0.0.11=good,198.51.100.8");
+	is_str(quick(&s, "ext.test", 1000), "SERVFAIL", "--dns the resolver itself: not asked");
+	stop(up);
+	is_str(quick(&i, "ext.test", 1000), "NXDOMAIN", "internal, no way to its servers: at once");
+	feed_sandbox_del(w.feed, "c6");
+	feed_sandbox_del(w.feed, "d6");
+	feed_sandbox_del(w.feed, "self");
+	feed_sandbox_del(w.feed, "inner");
+	box_free(&c);
+	box_free(&d);
+	box_free(&s);
+	box_free(&i);
+}
+
+static void ndots(void)
+{
+	struct box n;
+
+	box_new(&n, "nnnn");
+	box_add_ndots(&w, &n);
+	box_join(&w, &n, "front", "172.18.0.8", "searcher");
+	is_str(quick(&n, "api", 1000), "172.18.0.3", "ndots: a known name");
+	is_str(quick(&n, "single2", 1000), "NODATA", "ndots: a single label does not leave");
+	is_str(quick(&n, "single2.test", 1000), "192.0.2.1", "ndots: with a search domain");
+	is_str(quick(&a, "single2", 1000), "192.0.2.1", "others ask");
+	feed_endpoint_del(w.feed, "id-of-front", "nnnn");
+	feed_sandbox_del(w.feed, "nnnn");
+	box_free(&n);
+}
+
 static void own_servers(void)
 {
 	char *const servers[] = {(char[]){"127.0.2.9"}, (char[]){"127.0.2.1"}, NULL};
@@ -257,7 +330,7 @@ static void own_servers(void)
 	stop(up);
 	box_add(&w, &d, true, silent);
 	up = upstream_start(d.netns, "127.0.2.1=good,198.51.100.2 127.0.2.4=silent");
-	for (int i = 0; i < 20; i++) { /* ten times as many as there are sockets */
+	for (int i = 0; i < 26; i++) { /* more than twice as many as there are sockets */
 		struct msg m = query("x0.test", TYPE_A, false);
 
 		m.data[13] = (uint8_t)('a' + i);
@@ -266,6 +339,7 @@ static void own_servers(void)
 	is_str(quick(&d, "last.test", 3000), "198.51.100.2",
 	       "--dns: a silent server does not take all sockets");
 	stop(up);
+	own_servers_of_ipv6();
 	feed_sandbox_del(w.feed, "cccc");
 	feed_sandbox_del(w.feed, "dddd");
 	is_str(quick(&c, "ext.test", 200), "none", "removed: nobody answers");
@@ -351,7 +425,7 @@ int main(int argc, char **argv)
 			    "127.0.1.1=good,192.0.2.1 127.0.1.2=servfail 127.0.1.3=slow,192.0.2.3 "
 			    "127.0.1.4=silent 127.0.1.5=tc,192.0.2.5 127.0.1.6=big "
 			    "127.0.1.7=forge,192.0.2.7 127.0.1.8=refused 127.0.1.9=drop,192.0.2.9 "
-			    "127.0.1.10=good,192.0.2.10");
+			    "127.0.1.10=good,192.0.2.10 ::1=good,192.0.2.6");
 	is_int(world_open(&w, &e), 0, "started and connected%s", e.msg);
 	if (!w.feed) {
 		world_free(&w);
@@ -371,6 +445,7 @@ int main(int argc, char **argv)
 	forwarding();
 	late_answers();
 	rewritten();
+	ndots();
 	own_servers();
 	odd_clients();
 	flooded();

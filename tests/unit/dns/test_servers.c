@@ -19,9 +19,23 @@ static const char *text(const struct servers *s)
 		inet_ntop(v4 ? AF_INET : AF_INET6,
 			  v4 ? (const void *)&ns->addr.in4.sin_addr : &ns->addr.in6.sin6_addr, addr,
 			  sizeof(addr));
-		snprintf(out + strlen(out), sizeof(out) - strlen(out), "%s%s", i ? " " : "", addr);
+		snprintf(out + strlen(out), sizeof(out) - strlen(out), "%s%s%s%s", i ? " " : "",
+			 addr, s->zones[i][0] ? "%" : "", s->zones[i]);
 	}
 	return out;
+}
+
+static void zones(void)
+{
+	struct servers s;
+
+	servers_parse_resolv(
+		"nameserver fe80::1%none-such\nnameserver ::1\nnameserver fe80::2%lo\n", &s);
+	is_int(s.n, 3, "zones are not looked up by the parser");
+	servers_set_zones(&s, "/sys/class/net");
+	is_int(s.n, 2, "a zone that is not there");
+	is_int(s.list[0].addr.in6.sin6_scope_id, 0, "none needed");
+	is_int(s.list[1].addr.in6.sin6_scope_id, 1, "lo has index 1");
 }
 
 int main(void)
@@ -40,7 +54,10 @@ int main(void)
 		 ""},
 		{"#nameserver 1.1.1.1\n;nameserver 1.1.1.1\nnameserver 9.9.9.9", "9.9.9.9"},
 		{"nameserver ::1\nnameserver fe80::1%eth0\nnameserver 2001:db8::53\n",
-		 "::1 2001:db8::53"},
+		 "::1 fe80::1%eth0 2001:db8::53"},
+		{"nameserver fe80::1\nnameserver ::1%eth0\nnameserver fe80::1%\nnameserver "
+		 "fe80::1%../x\nnameserver fe80::1%a-name-too-long-for-a-link\n",
+		 ""},
 		{"options ndots:2\n\n\nnameserver 127.0.0.53\n", "127.0.0.53"},
 	};
 	struct servers s, other;
@@ -56,6 +73,7 @@ int main(void)
 	ok(!servers_eq(&s, &other), "another address");
 	servers_parse_resolv("nameserver 1.1.1.1", &other);
 	ok(!servers_eq(&s, &other), "one fewer");
+	zones();
 	is_int(ntohs(s.list[0].addr.in4.sin_port), 53, "port 53");
 	return tap_done();
 }

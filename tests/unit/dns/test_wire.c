@@ -6,11 +6,25 @@
 #include "messages.h"
 #include "tap.h"
 
+#define NIBBLES "b.a.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.4.3.0.0.2.1.0.0.0.0.d.f"
+
 static void names(void)
 {
+	static const char *const bad[] = {"256.0.18.172.in-addr.arpa",
+					  "0.18.172.in-addr.arpa",
+					  "1.5.0.18.172.in-addr.arpa",
+					  "a.0.0.1.in-addr.arpa",
+					  "5.0.18.172.in-addr.arpa.x",
+					  "0001.0.0.1.in-addr.arpa",
+					  NIBBLES ".ip6.int",
+					  "0." NIBBLES ".ip6.arpa",
+					  "0.ip6.arpa",
+					  NIBBLES ".ip6.arpa.x",
+					  "g" NIBBLES ".ip6.arpa",
+					  "5.0.18.172.ip6.arpa"};
 	struct dname a, b;
 	char text[DNAME_TEXT], label[65], big[600] = "";
-	uint32_t addr;
+	struct ip addr;
 
 	is_int(dname_from_text("Web.My-Net", &a), 0, "two labels");
 	is_int(a.len, 12, "wire length");
@@ -39,15 +53,13 @@ static void names(void)
 	is_int(dname_from_text(big, &a), -EINVAL, "a name of 256 bytes");
 
 	is_int(dname_from_text("5.0.18.172.IN-ADDR.arpa", &a), 0, "a reverse name");
-	ok(dname_reverse4(&a, &addr) && addr == 0xac120005, "its address");
-	for (size_t i = 0; i < 6; i++) {
-		static const char *const bad[] = {
-			"256.0.18.172.in-addr.arpa", "0.18.172.in-addr.arpa",
-			"1.5.0.18.172.in-addr.arpa", "a.0.0.1.in-addr.arpa",
-			"5.0.18.172.in-addr.arpa.x", "0001.0.0.1.in-addr.arpa"};
-
+	ok(dname_reverse(&a, &addr) && ip_eq(addr, ip_v4(0xac120005)), "its address");
+	is_int(dname_from_text(NIBBLES ".IP6.arpa", &a), 0, "a reverse name of IPv6");
+	ok(dname_reverse(&a, &addr), "is one");
+	is_str(ip_str(addr, text), "fd00:12:34::ab", "its address");
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
 		is_int(dname_from_text(bad[i], &a), 0, "%s is a name", bad[i]);
-		ok(!dname_reverse4(&a, &addr), "%s is no address", bad[i]);
+		ok(!dname_reverse(&a, &addr), "%s is no address", bad[i]);
 	}
 }
 
@@ -83,6 +95,7 @@ static void compression(void)
 	ok(!reads("\xc0\x0e\xc0\x0c", 4, 0, text, &end), "two that point at each other");
 	ok(!reads("\1a\xc0\x0c", 4, 0, text, &end), "a name that ends in itself");
 	ok(!reads("\1a\xc0\x0e", 4, 0, text, &end), "into its own middle");
+	ok(!reads("\3x\xc0\x0c\0", 5, 2, text, &end), "to a label that it is part of");
 	ok(!reads("\xc0\x20\1a\0", 5, 0, text, &end), "forwards");
 	ok(!reads("\1a\0\xc0\x02", 5, 3, text, &end), "into the header");
 	ok(!reads("\xc0", 1, 0, text, &end), "half a pointer");
@@ -188,7 +201,7 @@ static void replies(void)
 	is_int(query_parse(m.data, m.len, false, &q), 0, "query");
 	reply_begin(&r, &q, &o);
 	for (unsigned i = 0; i < 3; i++)
-		reply_a(&r, 0x0a000001 + i, 7);
+		reply_addr(&r, ip_v4(0x0a000001 + i), 7);
 	reply_end(&r, RCODE_NOERROR);
 	in = WIRE_IN(out, o.len);
 	is_int(wire_u16(&in), 0x1234, "id");
@@ -215,7 +228,7 @@ static void replies(void)
 	o = WIRE_OUT(out, sizeof(out));
 	reply_begin(&r, &q, &o);
 	for (n = 0; n < 100; n++)
-		reply_a(&r, n, 0);
+		reply_addr(&r, ip_v4(n), 0);
 	reply_end(&r, RCODE_NOERROR);
 	ok(o.len <= 512 && o.len > 512 - 16, "filled to 512: %zu", o.len);
 	ok(out[2] & 2, "TC");
@@ -224,9 +237,19 @@ static void replies(void)
 	o = WIRE_OUT(out, sizeof(out));
 	reply_begin(&r, &q, &o);
 	for (n = 0; n < 100; n++)
-		reply_a(&r, n, 0);
+		reply_addr(&r, ip_v4(n), 0);
 	reply_end(&r, RCODE_NOERROR);
 	ok(!(out[2] & 2) && out[7] == 100, "all by TCP");
+
+	m = query("six.net", TYPE_AAAA, false);
+	is_int(query_parse(m.data, m.len, false, &q), 0, "query for IPv6");
+	o = WIRE_OUT(out, sizeof(out));
+	reply_begin(&r, &q, &o);
+	for (n = 0; n < 100; n++)
+		reply_addr(&r, (struct ip){0xfdull << 56, n, 6}, 0);
+	reply_end(&r, RCODE_NOERROR);
+	ok(o.len <= 512 && o.len > 512 - 28 && out[2] & 2, "filled to 512, TC: %zu", o.len);
+	ok(out[o.len - 16] == 0xfd && out[o.len - 1] == out[7] - 1, "sixteen bytes, in order");
 
 	/* PTR with a target that shares the question's tail */
 	m = query("5.0.18.172.in-addr.arpa", TYPE_PTR, false);
@@ -332,6 +355,20 @@ static void responses(void)
 	len = response_fit(m.data, m.len, &q);
 	is_int(len, DNS_HEADER + 17, "cut to the question");
 	ok(m.data[2] & 2 && m.data[7] == 0, "with TC and no answers");
+	m = response(7, 0, 40, 1);
+	for (unsigned i = 0; i < 40; i++)
+		record(&m, DNS_HEADER, TYPE_A, 60, "\1\2\3\4", 4);
+	soa(&m, 20, 300);
+	is_int(response_parse(m.data, m.len, &q, 7, &info), 0, "many");
+	len = response_fit(m.data, m.len, &q);
+	is_int(len, DNS_HEADER + 17 + 29 * 16, "the answers that fit stay");
+	ok(m.data[2] & 2 && m.data[7] == 29 && !m.data[9], "with TC, counted, the rest is gone");
+	m = response(7, RCODE_NXDOMAIN, 0, 1);
+	soa(&m, 900, 30);
+	q.exists = true;
+	is_int(response_fit(m.data, m.len, &q), (int64_t)m.len, "a name of ours that they miss");
+	is_int(m.data[3] & DNS_RCODE, RCODE_NOERROR, "is there all the same");
+	q.exists = false;
 	m = response(7, DNS_TC, 3, 0);
 	is_int(response_parse(m.data, m.len, &q, 7, &info), 0, "cut by the server");
 	ok(info.truncated && !info.cacheable, "is known as such");

@@ -156,8 +156,6 @@ void box_new(struct box *b, const char *id)
 	lo_up();
 	b->udp = bound(SOCK_DGRAM, &b->port);
 	b->tcp = bound(SOCK_STREAM, &b->port);
-	for (int i = 0; i < 4; i++)
-		b->pool[i] = socket(AF_INET, (i & 1 ? SOCK_STREAM : SOCK_DGRAM) | SOCK_CLOEXEC, 0);
 	sa.sin_addr.s_addr = htonl(0x7f00000b);
 	sa.sin_port = htons(b->port);
 	b->client = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
@@ -187,24 +185,31 @@ void box_free(struct box *b)
 	close(b->netns);
 }
 
-void box_add(struct world *w, struct box *b, bool external, char *const *servers)
+static void add_sandbox(struct world *w, const struct box *b, struct feed_sandbox *s)
 {
-	struct feed_sandbox s = {.id = b->id,
-				 .port = b->port,
-				 .udp = b->udp,
-				 .tcp = b->tcp,
-				 .external = external,
-				 .servers = servers};
+	int here = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC), pool[FEED_POOL_MAX];
 	struct err e = {0};
 
-	if (servers) {
-		s.pool = b->pool;
-		s.n_pool = 4;
-	} else {
-		for (int i = 0; i < 4; i++)
-			close(b->pool[i]);
-	}
-	MUST(feed_sandbox_add(w->feed, &s, &e) >= 0);
+	s->id = b->id;
+	s->port = b->port;
+	s->udp = b->udp;
+	s->tcp = b->tcp;
+	s->pool = pool;
+	MUST(here >= 0 && setns(b->netns, CLONE_NEWNET) == 0);
+	s->n_pool = feed_pool_open(s->servers, pool);
+	MUST(setns(here, CLONE_NEWNET) == 0);
+	close(here);
+	MUST(feed_sandbox_add(w->feed, s, &e) >= 0);
+}
+
+void box_add(struct world *w, struct box *b, bool external, char *const *servers)
+{
+	add_sandbox(w, b, &(struct feed_sandbox){.external = external, .servers = servers});
+}
+
+void box_add_ndots(struct world *w, struct box *b)
+{
+	add_sandbox(w, b, &(struct feed_sandbox){.external = true, .ndots = true});
 }
 
 void box_join(struct world *w, const struct box *b, const char *net, const char *addr,
@@ -212,10 +217,15 @@ void box_join(struct world *w, const struct box *b, const char *net, const char 
 {
 	auto_free char *id = str_printf("id-of-%s", net);
 	struct feed_endpoint ep = {.network_id = id, .network_name = net, .sandbox = b->id};
-	auto_strv char **v = NULL;
+	auto_strv char **v = NULL, **addrs = NULL;
 	struct err e = {0};
+	struct ip ip;
 
-	MUST(strv_split(names, " ", &v) >= 0 && ip4_parse(addr, &ep.addr) >= 0);
+	MUST(strv_split(names, " ", &v) >= 0 && strv_split(addr, " ", &addrs) >= 0);
+	for (char **a = addrs; a && *a; a++) {
+		MUST(ip_parse(*a, &ip) >= 0);
+		ep.addr[ip_fam(ip)] = ip;
+	}
 	ep.names = v;
 	MUST(feed_endpoint_set(w->feed, &ep, &e) >= 0);
 }
@@ -268,8 +278,9 @@ const char *quick(const struct box *b, const char *text, int ms)
 	static const char *const rcodes[] = {"NODATA",	 "FORMERR", "SERVFAIL",
 					     "NXDOMAIN", "NOTIMP",  "REFUSED"};
 	static uint16_t id;
-	static char addr[IP4_STR];
+	static char addr[IP_STR];
 	struct msg m = query(text, TYPE_A, false);
+	struct ip ip;
 	uint8_t in[4096];
 	double end = now_ms() + ms;
 
@@ -289,9 +300,8 @@ const char *quick(const struct box *b, const char *text, int ms)
 			continue; /* of an earlier question */
 		if (in[3] & 15 || !in[7])
 			return rcodes[MIN(in[3] & 15, 5)];
-		return ip4_str((uint32_t)in[m.len + 12] << 24 | (uint32_t)in[m.len + 13] << 16 |
-				       (uint32_t)in[m.len + 14] << 8 | in[m.len + 15],
-			       addr);
+		MUST(ip_from_bytes(in + m.len + 12, 4, &ip) >= 0);
+		return ip_str(ip, addr);
 	}
 }
 

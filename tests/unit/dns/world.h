@@ -20,7 +20,6 @@ struct box { /* a container */
 	int netns;
 	uint16_t port;
 	int udp, tcp; /* given to the feed */
-	int pool[4];  /* two UDP, two TCP, given too where --dns servers are wanted */
 	int client;   /* a UDP socket in it, connected to its resolver */
 };
 
@@ -43,8 +42,10 @@ void box_new(struct box *b, const char *id);
 void box_free(struct box *b);
 int box_connect(const struct box *b); /* a TCP connection to its resolver */
 void box_add(struct world *w, struct box *b, bool external, char *const *servers);
+void box_add_ndots(struct world *w, struct box *b); /* external, the user having set ndots */
+/* @addr, @names: with spaces between */
 void box_join(struct world *w, const struct box *b, const char *net, const char *addr,
-	      const char *names); /* names with spaces between */
+	      const char *names);
 
 /* Runs a program in a namespace (-1: the host's) and gives its trimmed output (static). */
 const char *run(int netns, const char *fmt, ...) PRINTF(2, 3);

@@ -159,7 +159,7 @@ static void defaults(void)
 	is_str(c.pidfile, "/run/atoll.pid", "pid file");
 	ok(!c.hosts && !c.labels && !c.pools && !c.ignored, "lists are empty");
 	ok(c.icc && c.ip_forward && c.ip_masq && !c.init && !c.debug, "switches");
-	is_int(c.mtu, 1500, "mtu");
+	is_int(c.mtu, 0, "mtu: the uplink's");
 	is_int(c.log_level, LOG_INFO, "log level");
 	daemon_config_done(&c);
 	is_int(read_config(&c, "", " \n", &e), 0, "a file of white space");

@@ -75,7 +75,6 @@ static void refused(void)
 		 "unknown or invalid runtime name: kata"},
 		{"{\"HostConfig\": {\"LogConfig\": {\"Type\": \"syslog\"}}}",
 		 "logger: no log driver named 'syslog' is registered"},
-		{"{\"HostConfig\": {\"Links\": [\"a:b\"]}}", "links are not supported yet"},
 		{"{\"WorkingDir\": \"rel\"}", "needs to be an absolute path"},
 		{"{\"StopSignal\": \"SIGNONSENSE\"}", "Invalid signal: SIGNONSENSE"},
 		{"{\"Env\": [\"=x\"]}", "invalid environment variable: =x"},
@@ -84,8 +83,8 @@ static void refused(void)
 		 "invalid port specification: \"99999\""},
 		{"{\"HostConfig\": {\"PortBindings\": {\"80/tcp\": [{\"HostIp\": \"no\"}]}}}",
 		 "invalid IP address in port binding: no"},
-		{"{\"HostConfig\": {\"PortBindings\": {\"80/tcp\": [{\"HostIp\": \"::1\"}]}}}",
-		 "IPv6 address ::1 is not supported yet"},
+		{"{\"HostConfig\": {\"PortBindings\": {\"80/tcp\": [{\"HostIp\": \"::x\"}]}}}",
+		 "invalid IP address in port binding: ::x"},
 		{"{\"HostConfig\": {\"PortBindings\": {\"eighty\": [{}]}}}", "eighty"},
 		{"{\"HostConfig\": {\"PortBindings\": {\"80-82/tcp\": [{\"HostPort\": "
 		 "\"80-81\"}]}}}",
@@ -165,10 +164,10 @@ static void published(void)
 	is_int(publish_collect(c, &p, &n, &e), 0, "collected (%s)", e.msg);
 	is_int(n, 5, "bindings, and what is exposed and not bound");
 	for (size_t i = 0; i < n; i++) {
-		if (p[i].port == 80 && !p[i].host_ip_given)
+		if (p[i].port == 80 && !ip_set(p[i].host_ip))
 			is_int(p[i].host_port, 8080, "80 on 8080");
-		if (p[i].port == 80 && p[i].host_ip_given)
-			is_int(p[i].host_ip, 0x7f000001, "80 on loopback, any port");
+		if (p[i].port == 80 && ip_set(p[i].host_ip))
+			ok(ip_eq(p[i].host_ip, ip_v4(0x7f000001)), "80 on loopback, any port");
 		if (p[i].port == 7000)
 			is_int(p[i].host_port_end, 9001, "a range");
 		any += !p[i].host_port;

@@ -8,7 +8,7 @@
 
 static struct net_port port(uint8_t proto, uint32_t ip, uint16_t host, uint16_t inside)
 {
-	return (struct net_port){proto, ip, host, inside};
+	return (struct net_port){proto, ip_v4(ip), host, inside};
 }
 
 static void runs(void)

@@ -31,7 +31,7 @@ static int make(const char *id, const char *name, const char *network, const cha
 
 static uint32_t address(const char *id)
 {
-	return endpoint_ip(net_container_endpoint_next(w.net, id, NULL));
+	return world_ip4(net_container_endpoint_next(w.net, id, NULL));
 }
 
 /* a program of the host listens on @port: its socket, or -errno */
@@ -67,9 +67,11 @@ static void reached(void)
 	other = net_sandbox_find(w.net, world_id('2'));
 	if (!sb || !other)
 		return;
-	is_int(sandbox_ports(sb, &ports), 2, "two ports are shown");
-	ok(ports[0].host_port == 8080 && ports[0].port == 80 && ports[0].host_ip == 0, "the first");
-	ok(ports[1].host_port == 8081 && ports[1].host_ip == LOCALHOST, "the second");
+	is_int(sandbox_ports(sb, &ports), 3, "two ports are shown, one of both families");
+	ok(ports[0].host_port == 8080 && ports[0].port == 80 && ip_is_any(ports[0].host_ip),
+	   "the first");
+	ok(ports[1].host_port == 8080 && ip_eq(ports[1].host_ip, ip_any(V6)), "on IPv6, too");
+	ok(ports[2].host_port == 8081 && ip_eq(ports[2].host_ip, ip_v4(LOCALHOST)), "the second");
 	pid = world_serve(sb, 80);
 	is_int(world_talk_from(WORLD_OUTSIDE, WORLD_HOST_ADDR, 8080, 2000), 0, "from outside");
 	is_int(world_talk(NULL, LOCALHOST, 8080, 2000), 0, "from the host, by localhost");
@@ -141,23 +143,33 @@ static void ephemeral_and_ranges(void)
 	const struct net_port *p;
 	struct sandbox *sb;
 	struct err e;
+	uint16_t last[3] = {0};
 	int pid, taken;
 
 	is_int(make(world_id('1'), "web", "site", any, &e), 0, "any ports (%s)", e.msg);
-	is_int(sandbox_ports(net_sandbox_find(w.net, world_id('1')), &p), 3, "three");
-	ok(p[0].host_port >= 1024 && p[1].host_port >= 1024 && p[0].host_port != p[1].host_port,
-	   "%u and %u", p[0].host_port, p[1].host_port);
+	is_int(sandbox_ports(net_sandbox_find(w.net, world_id('1')), &p), 6, "three");
+	ok(p[0].host_port >= 1024 && p[2].host_port >= 1024 && p[0].host_port != p[2].host_port,
+	   "%u and %u", p[0].host_port, p[2].host_port);
+	for (int i = 0; i < 6; i += 2) {
+		last[i / 2] = p[i].host_port;
+		is_int(p[i].host_port, p[i + 1].host_port, "one number on both families");
+	}
+	net_sandbox_stop(w.net, world_id('1'));
+	is_int(make(world_id('1'), "web", "site", any, &e), 0, "again (%s)", e.msg);
+	is_int(sandbox_ports(net_sandbox_find(w.net, world_id('1')), &p), 6, "three");
+	for (int i = 0; i < 6; i += 2)
+		is_int(p[i].host_port, last[i / 2], "the number it had");
 	net_sandbox_stop(w.net, world_id('1'));
 	taken = listens(SOCK_STREAM, 0, 8000);
 	is_int(make(world_id('1'), "web", "site", first, &e), 0, "the first free of a range (%s)",
 	       e.msg);
-	is_int(sandbox_ports(net_sandbox_find(w.net, world_id('1')), &p), 1, "one");
+	is_int(sandbox_ports(net_sandbox_find(w.net, world_id('1')), &p), 2, "one");
 	is_int(p[0].host_port, 8001, "the second, for the first is taken");
 	(void)close(taken);
 	net_sandbox_stop(w.net, world_id('1'));
 	is_int(make(world_id('1'), "web", "site", range, &e), 0, "two ranges (%s)", e.msg);
 	sb = net_sandbox_find(w.net, world_id('1'));
-	is_int(sandbox_ports(sb, &p), 24, "21 and 3");
+	is_int(sandbox_ports(sb, &p), 2 * (21 + 3), "21 and 3");
 	pid = world_serve(sb, 9013);
 	is_int(world_talk_from(WORLD_OUTSIDE, WORLD_HOST_ADDR, 9013, 2000), 0, "one within");
 	world_end(pid);
@@ -188,7 +200,7 @@ static void internal_then_connected(void)
 	is_int(world_join(&w, id, "inner", site, &e), 0, "on another one");
 	ep = net_container_endpoint_next(w.net, id, net_container_endpoint_next(w.net, id, NULL));
 	is_int(net_endpoint_attach(w.net, ep, &e), 0, "connected (%s)", e.msg);
-	is_int(sandbox_ports(net_sandbox_find(w.net, id), &p), 1, "now it does");
+	is_int(sandbox_ports(net_sandbox_find(w.net, id), &p), 2, "now it does");
 	pid = world_serve(net_sandbox_find(w.net, id), 80);
 	is_int(world_talk_from(WORLD_OUTSIDE, WORLD_HOST_ADDR, 8088, 2000), 0, "and is reached");
 	is_int(net_endpoint_remove(w.net, ep, &e), 0, "disconnected");

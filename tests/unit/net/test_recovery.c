@@ -409,7 +409,7 @@ static void ends(void)
 	ok(net_container_endpoint_next(w.net, world_id('1'), NULL) != NULL, "web's endpoint rests");
 	is_int(world_start(&w, world_id('1'), "web", pub, &e), 0, "and web can be started (%s)",
 	       e.msg);
-	is_int(endpoint_ip(net_container_endpoint_next(w.net, world_id('1'), NULL)), 0x0a2c0002,
+	is_int(world_ip4(net_container_endpoint_next(w.net, world_id('1'), NULL)), 0x0a2c0002,
 	       "with its old address");
 	net_sandbox_stop(w.net, world_id('1'));
 	forget_all();

@@ -24,7 +24,7 @@ static uint32_t addr_on(const char *network, const char *id)
 {
 	struct endpoint *ep = on(network, id);
 
-	return ep ? endpoint_ip(ep) : 0;
+	return world_ip4(ep);
 }
 
 static bool sees_link(const struct sandbox *sb, const char *name)
@@ -157,8 +157,9 @@ static void refused(int r, const struct err *e, const char *text)
 
 static void addresses(void)
 {
-	struct endpoint_spec s = {
-		.container_id = world_id('4'), .container_name = "fixed", .ip = 0xac12002a};
+	struct endpoint_spec s = {.container_id = world_id('4'),
+				  .container_name = "fixed",
+				  .ip = {ip_v4(0xac12002a)}};
 	struct network *nw, *bridge;
 	struct endpoint *ep;
 	char *aliases[] = {(char[]){"a"}, NULL};
@@ -171,27 +172,27 @@ static void addresses(void)
 		"invalid endpoint settings:\nuser-specified IP address is supported on "
 		"user-defined "
 		"networks only");
-	s.ip = 0x01020304;
+	s.ip[V4] = ip_v4(0x01020304);
 	refused(net_endpoint_add(w.net, nw, &s, &ep, &e), &e,
 		"invalid endpoint settings:\nno configured subnet contains IP address 1.2.3.4");
-	s.ip = 0;
+	s.ip[V4] = (struct ip){0};
 	s.aliases = aliases;
 	is_err(net_endpoint_add(w.net, bridge, &s, &ep, &e), e, ERR_INVALID,
 	       "network-scoped aliases are only supported for user-defined networks");
-	s.ip = addr_on("front", world_id('1'));
+	s.ip[V4] = ip_v4(addr_on("front", world_id('1')));
 	is_int(net_endpoint_add(w.net, nw, &s, &ep, &e), 0, "web's address, while it runs");
 	is_err(world_start(&w, world_id('4'), "fixed", NULL, &e), e, ERR_FORBIDDEN,
 	       "Address already in use");
 	is_int(net_endpoint_remove(w.net, ep, &e), 0, "removed");
-	s.ip = 0xac12002a;
+	s.ip[V4] = ip_v4(0xac12002a);
 	is_int(net_endpoint_add(w.net, nw, &s, &ep, &e), 0, "a free one");
 	is_int(world_start(&w, world_id('4'), "fixed", NULL, &e), 0, "started (%s)", e.msg);
-	is_int(endpoint_ip(ep), 0xac12002a, "as asked");
+	is_int(world_ip4(ep), 0xac12002a, "as asked");
 	ok(!memcmp(endpoint_mac(ep), "\x02\x42\xac\x12\x00\x2a", 6), "MAC from the address");
 	is_int(world_lookup(net_sandbox_find(w.net, world_id('1')), "a"), 0xac12002a,
 	       "known by its alias");
 	net_sandbox_stop(w.net, world_id('4'));
-	is_int(endpoint_ip(ep), 0, "none while it rests");
+	is_int(world_ip4(ep), 0, "none while it rests");
 	/* a container that comes back has its old address, though others came meanwhile */
 	first = addr_on("front", world_id('2'));
 	net_sandbox_stop(w.net, world_id('2'));
@@ -207,7 +208,7 @@ static void addresses(void)
 static void moved_address(void)
 {
 	struct endpoint_spec s = {
-		.container_id = world_id('a'), .container_name = "old", .ip = 0xac120063};
+		.container_id = world_id('a'), .container_name = "old", .ip = {ip_v4(0xac120063)}};
 	struct sandbox *web = net_sandbox_find(w.net, world_id('1'));
 	struct network *nw;
 	struct endpoint *a, *b;
@@ -218,7 +219,7 @@ static void moved_address(void)
 	is_int(net_endpoint_add(w.net, nw, &s, &a, &e), 0, "old with 172.18.0.99");
 	is_int(world_start(&w, world_id('a'), "old", NULL, &e), 0, "runs (%s)", e.msg);
 	pid = world_serve(net_sandbox_find(w.net, world_id('a')), 80);
-	is_int(world_talk(web, s.ip, 80, 2000), 0, "web reaches it");
+	is_int(world_talk(web, (uint32_t)s.ip[V4].lo, 80, 2000), 0, "web reaches it");
 	world_end(pid);
 	net_sandbox_stop(w.net, world_id('a'));
 	s.container_id = world_id('b');
@@ -229,7 +230,7 @@ static void moved_address(void)
 	is_int(world_start(&w, world_id('b'), "new", NULL, &e), 0, "runs (%s)", e.msg);
 	ok(!memcmp(endpoint_mac(b), s.mac, 6), "MAC as asked");
 	pid = world_serve(net_sandbox_find(w.net, world_id('b')), 80);
-	is_int(world_talk(web, s.ip, 80, 300), 0, "web reaches it at once");
+	is_int(world_talk(web, (uint32_t)s.ip[V4].lo, 80, 300), 0, "web reaches it at once");
 	world_end(pid);
 	net_sandbox_stop(w.net, world_id('b'));
 }
@@ -257,7 +258,7 @@ static void internal_network(void)
 	is_int(world_talk(a, 0xc0000201, 80, 300), ENETUNREACH, "there is no default route");
 	is_int(world_lookup(a, "b"), addr_on("vault", world_id('7')), "names are answered");
 	is_int(world_lookup(a, "example.org"), 0, "others do not exist, at once");
-	is_int(endpoint_gateway(on("vault", world_id('6'))), 0, "no gateway is shown");
+	ok(!ip_set(endpoint_gateway(on("vault", world_id('6')), V4)), "no gateway is shown");
 	world_end(on_b);
 	world_end(on_host);
 	net_sandbox_stop(w.net, world_id('6'));

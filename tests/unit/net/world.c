@@ -123,7 +123,7 @@ void world_settle(struct world *w)
 struct network_spec world_spec(const char *name, const char *subnet)
 {
 	static struct network_ipam row;
-	struct network_spec s = {.name = (char *)(uintptr_t)name};
+	struct network_spec s = {.name = (char *)(uintptr_t)name, .off = {[V6] = true}};
 
 	row = (struct network_ipam){.subnet = (char *)(uintptr_t)subnet};
 	if (subnet) {
@@ -216,13 +216,19 @@ char *world_state(void)
 	return buf_take(&all);
 }
 
+uint32_t world_ip4(const struct endpoint *ep)
+{
+	return ep ? (uint32_t)endpoint_addr(ep, V4).ip.lo : 0;
+}
+
 int world_outside(struct err *e)
 {
 	auto_(rtnl_close) struct rtnl *host = NULL, *out = NULL;
 	struct rtnl_veth v = {
 		.host_name = "ext0", .peer_name = "eth0", .peer_mac = {2, 0, 0, 0, 0, 9}};
-	struct rtnl_endpoint_setup s = {
-		.ifname = "eth0", .addr = {0xc6336402, 24}, .gateway = WORLD_HOST_ADDR};
+	const struct cidr addr = {ip_v4(0xc6336402), 24};
+	struct rtnl_endpoint_setup s = {.ifname = "eth0", .addrs = &addr, .n_addrs = 1};
+	struct rtnl_link l;
 	auto_close int fd = -EBADF;
 	struct netns_visit visit;
 	int ifindex, r = netns_create(WORLD_OUTSIDE, &fd, e);
@@ -234,14 +240,18 @@ int world_outside(struct err *e)
 	if (r >= 0)
 		r = rtnl_veth_add(host, &v, &ifindex, e);
 	if (r >= 0)
-		r = rtnl_addr_add(host, ifindex, (struct cidr4){WORLD_HOST_ADDR, 24}, e);
+		r = rtnl_addr_add(host, ifindex, (struct cidr){ip_v4(WORLD_HOST_ADDR), 24}, e);
 	if (r >= 0)
 		r = netns_enter(fd, &visit);
 	if (r < 0)
 		return r;
 	r = rtnl_open(&out);
 	netns_leave(&visit);
-	return r < 0 ? r : rtnl_endpoint_setup(out, &s, e);
+	if (r >= 0)
+		r = rtnl_endpoint_setup(out, &s, e);
+	if (r >= 0)
+		r = rtnl_link_get(out, "eth0", &l);
+	return r < 0 ? r : rtnl_route_default(out, V4, ip_v4(WORLD_HOST_ADDR), l.ifindex, e);
 }
 
 static bool visit(const char *ns)

@@ -39,7 +39,8 @@ int world_join(struct world *w, const char *id, const char *name, const char *co
 	       struct err *e);
 int world_start(struct world *w, const char *id, const char *name, const char *const *publish,
 		struct err *e);
-const char *world_id(char letter); /* 64 times that hex digit */
+uint32_t world_ip4(const struct endpoint *ep); /* 0: none */
+const char *world_id(char letter);	       /* 64 times that hex digit */
 
 /* A neighbour of the host: a namespace with 198.51.100.2, the host's ext0 has 198.51.100.1; its
  * routes lead everything to the host. Before world_open(). */

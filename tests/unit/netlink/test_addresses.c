@@ -36,19 +36,18 @@ static const char *ip(int ns, const char *args)
 	return text;
 }
 
-static struct cidr4 cidr(const char *text)
+static struct cidr cidr(const char *text)
 {
-	struct cidr4 c = {0};
+	struct cidr c = {0};
 
-	if (cidr4_parse(text, &c) < 0)
+	if (cidr_parse(text, &c) < 0)
 		printf("# not a prefix: %s\n", text);
 	return c;
 }
 
-static int count(int ifindex, struct cidr4 addr, void *data)
+static int count(int ifindex, struct cidr addr, void *data)
 {
-	(void)addr;
-	*(unsigned *)data += ifindex == br;
+	*(unsigned *)data += ifindex == br && !(addr.ip.family == 6 && ip_is_link_local(addr.ip));
 	return 0;
 }
 
@@ -73,7 +72,7 @@ static void addresses(void)
 	is_int(rtnl_addr_add(nl, 9999, cidr("10.0.0.9/32"), &e), -ENODEV, "no such link");
 	ok(str_has_prefix(e.msg, "cannot add address 10.0.0.9/32: No such device"), "%s", e.msg);
 	for (int i = 0; i < 40; i++) {
-		char text[CIDR4_STR];
+		char text[CIDR_STR];
 
 		(void)snprintf(text, sizeof(text), "10.1.%d.1/24", i);
 		if (rtnl_addr_add(nl, br, cidr(text), &e) < 0)
@@ -90,20 +89,20 @@ struct routes {
 	unsigned defaults, net, table7, local;
 };
 
-static int sort_out(struct cidr4 dst, int oif, uint32_t table, void *data)
+static int sort_out(struct cidr dst, int oif, uint32_t table, void *data)
 {
 	struct routes *r = data;
 
 	if (oif != br)
 		return 0;
 	r->defaults += dst.len == 0;
-	r->net += dst.len == 16 && dst.addr == 0xac120000 && table == 254;
-	r->table7 += dst.len == 24 && dst.addr == 0xcb007100 && table == 70000;
+	r->net += dst.len == 16 && ip_eq(dst.ip, ip_v4(0xac120000)) && table == 254;
+	r->table7 += dst.len == 24 && ip_eq(dst.ip, ip_v4(0xcb007100)) && table == 70000;
 	r->local += dst.len == 32;
 	return 0;
 }
 
-static int stop(struct cidr4 dst, int oif, uint32_t table, void *data)
+static int stop(struct cidr dst, int oif, uint32_t table, void *data)
 {
 	(void)dst;
 	(void)oif;
@@ -118,10 +117,11 @@ static void routes(void)
 	struct err e = {0};
 
 	is_int(rtnl_addr_add(nl, br, cidr("172.18.0.1/16"), &e), 0, "an address");
-	is_int(rtnl_route_default(nl, 0xac120002, br, &e), 0, "a default route %s", e.msg);
+	is_int(rtnl_route_default(nl, V4, ip_v4(0xac120002), br, &e), 0, "a default route %s",
+	       e.msg);
 	is_str(ip(-1, "-4 route show default"),
 	       "default via 172.18.0.2 dev br0 proto static linkdown\n", "is there");
-	is_int(rtnl_route_default(nl, 0xac120003, br, &e), 0, "another %s", e.msg);
+	is_int(rtnl_route_default(nl, V4, ip_v4(0xac120003), br, &e), 0, "another %s", e.msg);
 	is_str(ip(-1, "-4 route show default"),
 	       "default via 172.18.0.3 dev br0 proto static linkdown\n", "in its place");
 	(void)ip(-1, "route add 203.0.113.0/24 dev br0 table 70000");
@@ -129,13 +129,14 @@ static void routes(void)
 	ok(r.defaults == 1 && r.net == 1 && r.table7 == 1 && r.local == 0,
 	   "without local and broadcast ones");
 	is_int(rtnl_route_each(nl, stop, NULL), 5, "until the callback ends it");
-	is_int(rtnl_route_default_del(nl, &e), 0, "deleted %s", e.msg);
+	is_int(rtnl_route_default_del(nl, V4, &e), 0, "deleted %s", e.msg);
 	is_str(ip(-1, "-4 route show default"), "", "is gone");
-	is_int(rtnl_route_default_del(nl, &e), 0, "none is fine");
+	is_int(rtnl_route_default_del(nl, V4, &e), 0, "none is fine");
 	(void)ip(-1, "route add default via 172.18.0.9 proto boot");
-	is_int(rtnl_route_default_del(nl, &e), 0, "one that somebody else made");
+	is_int(rtnl_route_default_del(nl, V4, &e), 0, "one that somebody else made");
 	is_str(ip(-1, "-4 route show default"), "", "goes too");
-	ok(rtnl_route_default(nl, 0xc0000201, br, &e) < 0, "a gateway nobody can reach: %s", e.msg);
+	ok(rtnl_route_default(nl, V4, ip_v4(0xc0000201), br, &e) < 0,
+	   "a gateway nobody can reach: %s", e.msg);
 	ok(str_has_prefix(e.msg, "cannot route by 192.0.2.1: Network is unreachable"), "says so");
 }
 
@@ -155,8 +156,8 @@ static bool hears(int fd, const char *what, const uint8_t mac[6], uint32_t addr)
 
 static void endpoint(void)
 {
-	struct rtnl_endpoint_setup setup = {
-		.ifname = "eth0", .addr = {0xac120005, 16}, .gateway = 0xac120001, .lo = true};
+	const struct cidr addrs[] = {cidr("172.18.0.5/16"), cidr("fd18::5/64")};
+	struct rtnl_endpoint_setup setup = {.ifname = "eth0", .addrs = addrs, .n_addrs = 2};
 	struct rtnl_veth v = {.host_name = "veth1", .peer_name = "eth0", .master = br};
 	auto_close int ns = -EBADF,
 		       arp = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, htons(ETH_P_ALL));
@@ -180,9 +181,17 @@ static void endpoint(void)
 	is_int(rtnl_endpoint_setup(inside, &setup, &e), 0, "set up from outside %s", e.msg);
 	is_str(ip(ns, "-4 -o addr show dev eth0 | grep -o 'inet [^ ]* brd [^ ]*'"),
 	       "inet 172.18.0.5/16 brd 172.18.255.255\n", "address");
-	is_str(ip(ns, "-4 route show default"), "default via 172.18.0.1 dev eth0 proto static\n",
-	       "route");
-	ok(strstr(ip(ns, "-o link show dev lo"), "LOOPBACK,UP"), "lo is up");
+	is_str(ip(ns, "-6 -o addr show dev eth0 scope global | grep -o 'inet6 [^ ]* scope global "
+		      ".*nodad'"),
+	       "inet6 fd18::5/64 scope global nodad\n", "an IPv6 address, without waiting");
+	is_int(rtnl_route_default(inside, V6, cidr("fd18::1/64").ip, 2, &e), 0, "%s", e.msg);
+	is_str(ip(ns, "-6 route show default | cut -d' ' -f1-5"), "default via fd18::1 dev eth0\n",
+	       "an IPv6 route");
+	is_int(rtnl_route_default_del(inside, V6, &e), 0, "deleted %s", e.msg);
+	is_str(ip(ns, "-6 route show default"), "", "gone");
+	is_int(rtnl_route_default(inside, V4, (struct ip){0}, 2, &e), 0, "by the link %s", e.msg);
+	is_str(ip(ns, "-4 route show default"), "default dev eth0 proto static scope link\n",
+	       "without a gateway");
 	/* what is sent when it comes up may meet a port that does not yet carry: once more */
 	is_int(rtnl_link_mac(inside, 2, v.peer_mac, &e), 0, "its MAC once more %s", e.msg);
 	hears(arp, "the neighbours are told", v.peer_mac, 0xac120005);

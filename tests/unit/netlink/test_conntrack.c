@@ -14,9 +14,9 @@
 #include "space.h"
 #include "tap.h"
 
-#define A 0x0a090001u /* 10.9.0.1 */
-#define B 0x0a090002u
-#define C 0x0a090003u /* translated to B, port 53 to 5353 */
+#define A ip_v4(0x0a090001) /* 10.9.0.1 */
+#define B ip_v4(0x0a090002)
+#define C ip_v4(0x0a090003) /* translated to B, port 53 to 5353 */
 
 static struct rtnl *nl;
 
@@ -35,15 +35,15 @@ static int run(const char *script)
 }
 
 /* One datagram makes an entry. */
-static void flow(uint32_t from, uint32_t to, uint16_t port)
+static void flow(struct ip from, struct ip to, uint16_t port)
 {
-	struct sockaddr_in sa = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(from)};
-	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	struct sockaddr_storage sa;
+	socklen_t len = ip_sockaddr(from, 0, &sa);
+	int fd = socket(sa.ss_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 
-	(void)bind(fd, (struct sockaddr *)&sa, sizeof(sa));
-	sa.sin_addr.s_addr = htonl(to);
-	sa.sin_port = htons(port);
-	if (sendto(fd, "x", 1, 0, (struct sockaddr *)&sa, sizeof(sa)) < 0)
+	(void)bind(fd, (struct sockaddr *)&sa, len);
+	len = ip_sockaddr(to, port, &sa);
+	if (sendto(fd, "x", 1, 0, (struct sockaddr *)&sa, len) < 0)
 		printf("# cannot send\n");
 	close(fd);
 }
@@ -58,33 +58,43 @@ static void flows(void)
 
 static void flushed(void)
 {
-	static const struct {
+	const struct {
 		const char *what;
 		uint8_t proto;
-		uint32_t daddr, raddr;
-		uint16_t port, rport;
+		struct ip daddr;
+		uint16_t port;
 		int n;
 	} rows[] = {
-		{"a port of any address", IPPROTO_UDP, 0, 0, 53, 0, 3},
-		{"of one address", IPPROTO_UDP, B, 0, 53, 0, 1},
-		{"of the address that is translated", IPPROTO_UDP, C, 0, 53, 0, 1},
-		{"or of whom it leads to", IPPROTO_UDP, C, B, 1, 5353, 1},
-		{"and both", IPPROTO_UDP, B, B, 53, 5353, 2},
-		{"another protocol", IPPROTO_TCP, 0, 0, 53, 0, 0},
-		{"another port", IPPROTO_UDP, 0, 0, 55, 0, 0},
-		{"another address", IPPROTO_UDP, 0x0a090009, 0, 53, 0, 0},
+		{"a port of any address", IPPROTO_UDP, ip_any(V4), 53, 3},
+		{"of one address", IPPROTO_UDP, B, 53, 1},
+		{"of the address that is translated", IPPROTO_UDP, C, 53, 1},
+		{"another protocol", IPPROTO_TCP, ip_any(V4), 53, 0},
+		{"another port", IPPROTO_UDP, ip_any(V4), 55, 0},
+		{"another address", IPPROTO_UDP, ip_v4(0x0a090009), 53, 0},
+		{"another family", IPPROTO_UDP, ip_any(V6), 53, 0},
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
 		flows();
-		is_int(conntrack_flush(rows[i].proto, rows[i].daddr, rows[i].port, rows[i].raddr,
-				       rows[i].rport),
-		       rows[i].n, "%s", rows[i].what);
-		is_int(conntrack_flush(rows[i].proto, rows[i].daddr, rows[i].port, rows[i].raddr,
-				       rows[i].rport),
-		       0, "is gone then");
+		is_int(conntrack_flush(rows[i].proto, rows[i].daddr, rows[i].port), rows[i].n, "%s",
+		       rows[i].what);
+		is_int(conntrack_flush(rows[i].proto, rows[i].daddr, rows[i].port), 0,
+		       "is gone then");
 		(void)conntrack_flush_addr(A);
 	}
+}
+
+/* Of both families one walk is made. */
+static void six(void)
+{
+	const struct ip a = {0xfd09ull << 48, 1, 6}, b = {0xfd09ull << 48, 2, 6};
+
+	flow(a, b, 53);
+	flow(a, b, 54);
+	flow(A, B, 53);
+	is_int(conntrack_flush(IPPROTO_UDP, ip_any(V6), 53), 1, "an IPv6 flow alone");
+	is_int(conntrack_flush_addr(b), 1, "by its address");
+	is_int(conntrack_flush_addr(B), 1, "the IPv4 one is still there");
 }
 
 static void of_address(void)
@@ -108,12 +118,17 @@ int main(void)
 		return tap_skip_all(why);
 	if (rtnl_open(&nl) < 0 ||
 	    run("ip link set lo up; ip addr add 10.9.0.1/32 dev lo; ip addr add 10.9.0.2/32 dev lo;"
-		"ip addr add 10.9.0.3/32 dev lo; nft -f - <<E\n"
+		"ip addr add 10.9.0.3/32 dev lo; ip addr add fd09::1/128 dev lo;"
+		"ip addr add fd09::2/128 dev lo; nft -f - <<E\n"
 		"table ip t {\n chain c { type nat hook output priority -100;\n"
-		"  ip daddr 10.9.0.3 udp dport 53 dnat to 10.9.0.2:5353\n }\n}\nE\n") != 0)
+		"  ip daddr 10.9.0.3 udp dport 53 dnat to 10.9.0.2:5353\n }\n}\n"
+		"table ip6 t {\n chain c { type filter hook output priority 0; ct state new "
+		"accept; }\n"
+		"}\nE\n") != 0)
 		return tap_skip_all("no ip or nft here");
 	flushed();
 	of_address();
+	six();
 	rtnl_close(nl);
 	return tap_done();
 }

@@ -30,9 +30,8 @@ static const char *or_null(const char *s)
 
 static int see_network(const struct network_row *r, void *data)
 {
-	(void)buf_printf(&seen, "%s:%s:%d:%lld:%s:%s:%s ", r->id, r->name, (int)r->phase,
-			 (long long)r->created_ns, or_null(r->bridge), or_null(r->subnet),
-			 r->spec_json);
+	(void)buf_printf(&seen, "%s:%s:%d:%lld:%s:%s ", r->id, r->name, (int)r->phase,
+			 (long long)r->created_ns, or_null(r->bridge), r->spec_json);
 	return data && streq(r->id, data) ? 5 : 0;
 }
 
@@ -43,9 +42,12 @@ static const char *networks(void)
 
 static int see_endpoint(const struct endpoint_row *r, void *data)
 {
+	char ip4[IP_STR], ip6[IP_STR];
+
 	(void)data;
-	(void)buf_printf(&seen, "%s:%s:%s:%d:%d:%x:%s ", r->id, r->network_id, r->container_id,
-			 (int)r->phase, r->attached, r->addr, r->spec_json);
+	(void)buf_printf(&seen, "%s:%s:%s:%d:%d:%s:%s:%s ", r->id, r->network_id, r->container_id,
+			 (int)r->phase, r->attached, ip_str(r->addr[V4], ip4),
+			 ip_str(r->addr[V6], ip6), r->spec_json);
 	return 0;
 }
 
@@ -56,22 +58,20 @@ static const char *endpoints(void)
 
 static void network_rows(void)
 {
-	struct network_row a = {"n1", "front", PHASE_MAKING, 20, "br-1", "172.18.0.0/16", "{}"},
-			   b = {"n2", "host", PHASE_READY, 10, NULL, NULL, "{\"x\":1}"},
-			   same_name = {"n3", "front", PHASE_READY, 30, NULL, NULL, "{}"},
-			   same_bridge = {"n3", "back", PHASE_READY, 30, "br-1", NULL, "{}"},
-			   bad_phase = {"n4", "bad", 7, 30, NULL, NULL, "{}"};
+	struct network_row a = {"n1", "front", PHASE_MAKING, 20, "br-1", "{}"},
+			   b = {"n2", "host", PHASE_READY, 10, NULL, "{\"x\":1}"},
+			   same_name = {"n3", "front", PHASE_READY, 30, NULL, "{}"},
+			   same_bridge = {"n3", "back", PHASE_READY, 30, "br-1", "{}"},
+			   bad_phase = {"n4", "bad", 7, 30, NULL, "{}"};
 	struct err e = {0};
 
 	is_str(networks(), "", "no network");
 	ok(!network_put(d, &a, &e) && !network_put(d, &b, &e), "two %s", e.msg);
-	is_str(networks(), "n2:host:2:10:NULL:NULL:{\"x\":1} n1:front:1:20:br-1:172.18.0.0/16:{} ",
-	       "the older first");
+	is_str(networks(), "n2:host:2:10:NULL:{\"x\":1} n1:front:1:20:br-1:{} ", "the older first");
 	a.phase = PHASE_READY;
 	a.spec_json = "{\"y\":2}";
 	is_int(network_put(d, &a, &e), 0, "put again %s", e.msg);
-	is_str(networks(),
-	       "n2:host:2:10:NULL:NULL:{\"x\":1} n1:front:2:20:br-1:172.18.0.0/16:{\"y\":2} ",
+	is_str(networks(), "n2:host:2:10:NULL:{\"x\":1} n1:front:2:20:br-1:{\"y\":2} ",
 	       "it is as it is now");
 	is_int(network_put(d, &same_name, &e), -EEXIST, "a name once");
 	is_int(e.kind, ERR_CONFLICT, "told so");
@@ -83,35 +83,45 @@ static void network_rows(void)
 	is_int(network_del(d, "absent", &e), 0, "deleting what is not there");
 }
 
+#define LAST4                                                                                      \
+	{                                                                                          \
+		0, 0xffffffff, 4                                                                   \
+	}
+#define LAST6                                                                                      \
+	{                                                                                          \
+		0xffffull << 48, 0xffff, 6                                                         \
+	}
+
 static void endpoint_rows(void)
 {
-	struct endpoint_row a = {"e1", "n1", "c1", PHASE_READY, true, 0xffffffff, "{}"},
-			    b = {"e2", "n1", "c2", PHASE_READY, false, 0, "{}"},
-			    c = {"e3", "n2", "c1", PHASE_READY, false, 0, "{}"},
-			    rests = {"e4", "n1", "c3", PHASE_READY, false, 0, "{}"},
-			    twice = {"e5", "n1", "c1", PHASE_READY, false, 0, "{}"},
-			    same_addr = {"e5", "n1", "c9", PHASE_READY, true, 0xffffffff, "{}"},
-			    other_net = {"e5", "n2", "c9", PHASE_READY, true, 0xffffffff, "{}"},
-			    nowhere = {"e6", "n9", "c9", PHASE_READY, true, 1, "{}"};
+	struct endpoint_row a = {"e1", "n1", "c1", PHASE_READY, true, {LAST4, {0}}, "{}"},
+			    b = {"e2", "n1", "c2", PHASE_READY, false, {{0}, {0}}, "{}"},
+			    c = {"e3", "n2", "c1", PHASE_READY, false, {{0}, {0}}, "{}"},
+			    rests = {"e4", "n1", "c3", PHASE_READY, false, {{0}, {0}}, "{}"},
+			    twice = {"e5", "n1", "c1", PHASE_READY, false, {{0}, {0}}, "{}"},
+			    same_addr = {"e5", "n1", "c9", PHASE_READY, true, {LAST4, {0}}, "{}"},
+			    other_net = {"e5", "n2", "c9", PHASE_READY, true, {LAST4, {0}}, "{}"},
+			    nowhere = {"e6", "n9", "c9", PHASE_READY, true, {LAST4, LAST6}, "{}"};
 	struct err e = {0};
 
 	ok(!endpoint_put(d, &a, &e) && !endpoint_put(d, &b, &e) && !endpoint_put(d, &c, &e),
 	   "three %s", e.msg);
-	is_str(endpoints(), "e1:n1:c1:2:1:ffffffff:{} e2:n1:c2:2:0:0:{} e3:n2:c1:2:0:0:{} ",
+	is_str(endpoints(), "e1:n1:c1:2:1:255.255.255.255::{} e2:n1:c2:2:0:::{} e3:n2:c1:2:0:::{} ",
 	       "in the order they came");
 	is_int(endpoint_put(d, &rests, &e), 0, "several without an address %s", e.msg);
 	is_int(endpoint_put(d, &twice, &e), -EEXIST, "a container once on a network");
 	is_int(endpoint_put(d, &same_addr, &e), -EEXIST, "an address once on a network");
 	is_int(endpoint_put(d, &other_net, &e), 0, "but on another %s", e.msg);
 	is_int(endpoint_put(d, &nowhere, &e), -ENOENT, "on no network: %s", e.msg);
-	a.addr = 1;
+	a.addr[V4] = (struct ip){0};
+	a.addr[V6] = (struct ip)LAST6;
 	a.attached = false;
 	is_int(endpoint_put(d, &a, &e), 0, "put again");
-	ok(str_has_prefix(endpoints(), "e1:n1:c1:2:0:1:{} "), "at its old place");
+	ok(str_has_prefix(endpoints(), "e1:n1:c1:2:0::ffff::ffff:{} "), "at its old place");
 	is_int(endpoint_del(d, "e1", &e), 0, "deleted");
 	is_int(endpoint_del(d, "e1", &e), 0, "twice");
 	is_int(network_del(d, "n1", &e), 0, "its network goes");
-	is_str(endpoints(), "e3:n2:c1:2:0:0:{} e5:n2:c9:2:1:ffffffff:{} ",
+	is_str(endpoints(), "e3:n2:c1:2:0:::{} e5:n2:c9:2:1:255.255.255.255::{} ",
 	       "and takes its own along");
 }
 
@@ -119,9 +129,11 @@ static void endpoint_rows(void)
 
 static int see_port(const struct port_row *r, void *data)
 {
+	char ip[IP_STR];
+
 	(void)data;
-	(void)buf_printf(&seen, "%s:%u:%x:%u-%u:%u ", r->container_id, r->proto, r->host_ip,
-			 r->host_port, r->host_port_end, r->port);
+	(void)buf_printf(&seen, "%s:%u:%s:%u-%u:%u ", r->container_id, r->proto,
+			 ip_str(r->host_ip, ip), r->host_port, r->host_port_end, r->port);
 	return 0;
 }
 
@@ -132,27 +144,28 @@ static const char *ports(void)
 
 static void port_rows(void)
 {
-	struct port_row a = {"c1", IPPROTO_TCP, 0, 8080, 8080, 80},
-			udp = {"c2", IPPROTO_UDP, 0, 8080, 8080, 80},
-			one_ip = {"c2", IPPROTO_TCP, 0xffffffff, 8080, 8089, 80},
-			taken = {"c2", IPPROTO_TCP, 0, 8080, 8080, 81},
-			zero = {"c1", IPPROTO_TCP, 0, 0, 0, 80},
-			backwards = {"c1", IPPROTO_TCP, 0, 90, 80, 80};
+	struct port_row a = {"c1", IPPROTO_TCP, {0, 0, 4}, 8080, 8080, 80},
+			udp = {"c2", IPPROTO_UDP, {0, 0, 4}, 8080, 8080, 80},
+			one_ip = {"c2", IPPROTO_TCP, {0, 0, 6}, 8080, 8089, 80},
+			taken = {"c2", IPPROTO_TCP, {0, 0, 4}, 8080, 8080, 81},
+			zero = {"c1", IPPROTO_TCP, {0, 0, 4}, 0, 0, 80},
+			backwards = {"c1", IPPROTO_TCP, {0, 0, 4}, 90, 80, 80};
 	struct err e = {0};
 
 	ok(!port_put(d, &a, &e) && !port_put(d, &udp, &e) && !port_put(d, &one_ip, &e),
 	   "three of one number %s", e.msg);
-	is_str(ports(), "c1:6:0:8080-8080:80 c2:17:0:8080-8080:80 c2:6:ffffffff:8080-8089:80 ",
+	is_str(ports(),
+	       "c1:6:0.0.0.0:8080-8080:80 c2:17:0.0.0.0:8080-8080:80 c2:6::::8080-8089:80 ",
 	       "by protocol and address");
 	is_int(port_put(d, &taken, &e), -EEXIST, "one that is another's");
 	is_str(e.msg, "the store: port 8080 is another container's", "told so");
 	a.port = 81;
 	is_int(port_put(d, &a, &e), 0, "its owner may put it again");
-	ok(str_has_prefix(ports(), "c1:6:0:8080-8080:81 "), "with another port inside");
+	ok(str_has_prefix(ports(), "c1:6:0.0.0.0:8080-8080:81 "), "with another port inside");
 	is_int(port_put(d, &zero, &e), -EINVAL, "none is not a port");
 	is_int(port_put(d, &backwards, &e), -EINVAL, "nor a range that runs back");
 	is_int(port_del_container(d, "c2", &e), 0, "all of a container");
-	is_str(ports(), "c1:6:0:8080-8080:81 ", "go");
+	is_str(ports(), "c1:6:0.0.0.0:8080-8080:81 ", "go");
 	is_int(port_del_container(d, "c2", &e), 0, "twice");
 }
 
