@@ -19,9 +19,8 @@ int network_save(struct network *nw, enum phase phase, struct err *e) MUST_CHECK
 int network_spec_to_json(const struct network *nw, char **ret, struct err *e) MUST_CHECK;
 int network_spec_from_json(const char *text, struct network *nw, struct err *e) MUST_CHECK;
 int network_spec_copy(const struct network_spec *from, struct network_spec *to) MUST_CHECK;
-/* IPAM rows of a family that is off go, as in Docker */
-void network_spec_drop_off(struct network_spec *s);
-void network_spec_drop_rows(struct network_spec *s);
+/* the IPAM rows of these families go */
+void network_spec_drop(struct network_spec *s, const bool fam[N_FAMILIES]);
 const char *network_option(const struct network *nw, const char *key); /* NULL: not given */
 /* settle.c: what the daemon and a configuration-only network add to what was asked */
 int network_settle(struct net *n, struct network *nw, struct err *e) MUST_CHECK;
@@ -104,6 +103,20 @@ int sandbox_dns(struct sandbox *sb, struct err *e) MUST_CHECK; /* sockets and re
 struct sandbox *sandbox_alloc(struct net *n, const char *container_id, const char *name);
 int sandbox_announce(struct sandbox *sb, struct endpoint *ep,
 		     struct err *e) MUST_CHECK; /* names to the resolver */
+/* reserve.c: host ports in sb->ports, each with a socket where @keep; port 0 is filled in. Errors
+ * name the holder */
+int reserve_port(struct sandbox *sb, struct net_port *p, bool keep, struct err *e) MUST_CHECK;
+/* on every address of both families, by one number: two entries, one socket */
+int reserve_both(struct sandbox *sb, struct net_port *p, bool keep, struct err *e) MUST_CHECK;
+/* likewise @count ports from @first on; on failure some may be reserved */
+int reserve_both_range(struct sandbox *sb, const struct net_port *first, uint32_t count, bool keep,
+		       struct err *e) MUST_CHECK;
+void reserve_undo(struct sandbox *sb); /* the last one of sb->ports */
+int reserve_restore(struct sandbox *sb, const struct net_port *p, struct err *e) MUST_CHECK;
+int reserve_again(struct sandbox *sb,
+		  const struct net_port *p) MUST_CHECK; /* nobody's socket any more */
+int reserve_move_relay(struct sandbox *sb, struct ip to, struct err *e) MUST_CHECK;
+bool reserve_has_ipv6(void);
 /* ports.c */
 int ports_reserve(struct sandbox *sb, struct err *e) MUST_CHECK; /* sb->publish */
 int ports_restore(struct sandbox *sb, const struct port_row *r,

@@ -53,6 +53,7 @@ static int default_options(struct net *n, struct network *nw)
 	char ip[IP_STR] = "0.0.0.0", mtu[12];
 	struct rtnl_link l;
 	const char *name = *nw->bridge ? nw->bridge : "docker0";
+	bool drop[N_FAMILIES] = {false};
 	int r;
 
 	if (streq(name, "docker0") && rtnl_link_get(n->rtnl, name, &l) >= 0 &&
@@ -80,11 +81,12 @@ static int default_options(struct net *n, struct network *nw)
 	if (r < 0)
 		return -ENOMEM;
 	nw->spec.off[V6] = !c->ipv6;
-	if (c->bip[V4].len || c->fixed[V4].len || c->bip[V6].len || c->fixed[V6].len) {
-		network_spec_drop_rows(&nw->spec); /* there is always room for one a family */
-		r = default_row(n, nw, V4);
-		if (r >= 0 && c->ipv6)
-			r = default_row(n, nw, V6);
+	for (int fam = 0; r >= 0 && fam < N_FAMILIES; fam++) {
+		drop[fam] = nw->spec.off[fam] || c->bip[fam].len || c->fixed[fam].len;
+		network_spec_drop(&nw->spec, drop);
+		drop[fam] = false;
+		if (!nw->spec.off[fam])
+			r = default_row(n, nw, fam); /* there is always room for one a family */
 	}
 	return r;
 }

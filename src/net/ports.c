@@ -1,172 +1,23 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * ports.c - published ports: reserved by a bound socket, programmed as map elements
+ * ports.c - published ports: where they are published, and the elements of the firewall they become
  *
- * Reserving comes once a life, programming follows the container's gateway endpoint. A socket bound
- * to the host port refuses other programs; the resolver process keeps a duplicate, so that our
- * death frees nothing. Long contiguous ranges that keep their numbers are one row of the store and
- * one interval element, and are only looked at, not held: descriptors are finite.
+ * Reserving comes once a life (reserve.c), programming follows the container's gateway endpoints.
+ * Long contiguous ranges that keep their numbers are one row of the store and one interval element,
+ * and are only looked at, not held by sockets: descriptors are finite.
  */
 
-#include <arpa/inet.h>
-#include <linux/filter.h>
 #include <netinet/in.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <time.h>
 
-#include "base/clock.h"
 #include "base/log.h"
 #include "base/str.h"
 #include "net/internal.h"
 
 #define EPHEMERAL_TRIES 64
 #define HELD_MAX                                                                                   \
-	1000 /* ports of one range that are held by sockets; longer ones are only checked */
-#define RELEASED_NS    NS_PER_S
-#define RELEASED_TRIES 20  /* half a millisecond apart, once the resolver has read of it */
-#define BUSY_TRIES     400 /* or as long as it has not */
-#define RANGE_MIN      8 /* shorter runs are single elements: exact matches change in constant time */
-
-static void users_key(char out[24], uint8_t proto, uint16_t port)
-{
-	(void)snprintf(out, 24, "%u %u", proto, port);
-}
-
-static void hold_key(char out[128], const struct sandbox *sb, const struct net_port *p)
-{
-	char ip[IP_STR];
-
-	(void)snprintf(out, 128, "%s/%s/%s/%u", sb->container_id, proto_name(p->proto),
-		       ip_str(p->host_ip, ip), p->host_port);
-}
-
-static const struct sandbox *holder(struct net *n, const struct net_port *p)
-{
-	char key[24];
-	struct port_users *us;
-	struct port_user *u;
-
-	users_key(key, p->proto, p->host_port);
-	us = map_get(n->ports, key);
-	if (us)
-		list_for_each (u, &us->users, node)
-			if (u->host_ip.family == p->host_ip.family &&
-			    (ip_is_any(u->host_ip) || ip_is_any(p->host_ip) ||
-			     ip_eq(u->host_ip, p->host_ip)))
-				return u->sb;
-	return NULL;
-}
-
-static int use(struct sandbox *sb, const struct net_port *p)
-{
-	char key[24];
-	struct port_users *us;
-	struct port_user *u = calloc(1, sizeof(*u));
-
-	users_key(key, p->proto, p->host_port);
-	us = map_get(sb->net->ports, key);
-	if (u && !us) {
-		us = calloc(1, sizeof(*us));
-		if (us)
-			list_init(&us->users);
-		if (us && map_put(sb->net->ports, key, us) < 0) {
-			free(us);
-			us = NULL;
-		}
-	}
-	if (!u || !us) {
-		free(u);
-		return -ENOMEM;
-	}
-	u->sb = sb;
-	u->host_ip = p->host_ip;
-	list_append(&us->users, &u->node);
-	return 0;
-}
-
-static void unuse(struct sandbox *sb, const struct net_port *p)
-{
-	char key[24];
-	struct port_users *us;
-	struct port_user *u;
-
-	users_key(key, p->proto, p->host_port);
-	us = map_get(sb->net->ports, key);
-	if (!us)
-		return;
-	list_for_each (u, &us->users, node)
-		if (u->sb == sb && ip_eq(u->host_ip, p->host_ip)) {
-			list_remove(&u->node);
-			free(u);
-		}
-	if (list_empty(&us->users)) {
-		(void)map_del(sb->net->ports, key);
-		free(us);
-	}
-}
-
-/* What the firewall cannot translate comes to the socket itself, and the resolver process relays
- * it:
- * [::1], and IPv6 clients of a container that has IPv4 alone (dns/feed.h). */
-static bool is_served(const struct net_port *p)
-{
-	return p->host_ip.family == 6 && p->proto != IPPROTO_SCTP;
-}
-
-/* What arrives and is not forwarded (from an internal network, say) must not queue up: drop all. */
-static int drop_all(int fd)
-{
-	struct sock_filter nothing[] = {BPF_STMT(BPF_RET | BPF_K, 0)};
-	struct sock_fprog prog = {ARRAY_SIZE(nothing), nothing};
-
-	return setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &prog, sizeof(prog)) < 0 ? -errno : 0;
-}
-
-/* A bound socket; *port 0 is filled in. SO_REUSEADDR for the bind alone: it survives TIME_WAIT, and
- * others are refused. @served: somebody will take what arrives. */
-static int reserve_socket(uint8_t proto, struct ip ip, uint16_t *port, bool served)
-{
-	struct sockaddr_storage sa;
-	socklen_t len = ip_sockaddr(ip, *port, &sa), got = sizeof(sa);
-	auto_close int fd = socket(sa.ss_family,
-				   (proto == IPPROTO_UDP ? SOCK_DGRAM : SOCK_STREAM) | SOCK_CLOEXEC,
-				   proto == IPPROTO_SCTP ? IPPROTO_SCTP : 0);
-	int on = 1, off = 0;
-
-	if (fd < 0)
-		return -errno;
-	if (ip.family == 6 && setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on)) < 0)
-		return -errno;
-	if (proto != IPPROTO_UDP && setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) < 0)
-		return -errno;
-	if (bind(fd, (struct sockaddr *)&sa, len) < 0 ||
-	    getsockname(fd, (struct sockaddr *)&sa, &got) < 0)
-		return -errno;
-	if (proto != IPPROTO_UDP && setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &off, sizeof(off)) < 0)
-		return -errno;
-	if (!served && drop_all(fd) < 0)
-		log_debug("a reserving socket takes what arrives");
-	*port = ntohs(ip.family == 6 ? ((struct sockaddr_in6 *)&sa)->sin6_port
-				     : ((struct sockaddr_in *)&sa)->sin_port);
-	return TAKE_FD(fd);
-}
-
-/* A port that was given up a moment ago is free once the resolver has closed its duplicate. */
-static int reserve_soon(const struct net *n, struct net_port *p)
-{
-	const struct timespec pause = {.tv_nsec = NS_PER_MS / 2};
-	bool soon = n->released_ns && clock_mono_ns() - n->released_ns < RELEASED_NS;
-	int fd = reserve_socket(p->proto, p->host_ip, &p->host_port, is_served(p));
-
-	for (unsigned i = 0, idle = 0;
-	     soon && fd == -EADDRINUSE && i < BUSY_TRIES && idle < RELEASED_TRIES; i++) {
-		idle += !feed_busy(n->feed);
-		(void)nanosleep(&pause, NULL);
-		fd = reserve_socket(p->proto, p->host_ip, &p->host_port, is_served(p));
-	}
-	return fd;
-}
+	1000	    /* ports of one range that are held by sockets; longer ones are only checked */
+#define RANGE_MIN 8 /* shorter runs are single elements: exact matches change in constant time */
 
 static int fail_prefix(struct sandbox *sb, struct err *e)
 {
@@ -178,126 +29,12 @@ static int fail_prefix(struct sandbox *sb, struct err *e)
 			sb->container_name, gw ? gw->id : "");
 }
 
-static int remember(struct sandbox *sb, const struct net_port *p)
-{
-	struct net_port *more = reallocarray(sb->ports, sb->n_ports + 1, sizeof(*more));
-
-	if (!more)
-		return -ENOMEM;
-	sb->ports = more;
-	sb->ports[sb->n_ports++] = *p;
-	return 0;
-}
-
-/* "0.0.0.0:80", "[::]:80" */
-static const char *host_text(const struct net_port *p, char out[64])
-{
-	char ip[IP_STR];
-
-	(void)snprintf(out, 64, p->host_ip.family == 6 ? "[%s]:%u" : "%s:%u",
-		       ip_str(p->host_ip, ip), p->host_port);
-	return out;
-}
-
-static int clash(const struct net_port *p, const struct sandbox *by, struct err *e)
-{
-	char host[64];
-
-	return err_set(e, ERR_INTERNAL, EADDRINUSE,
-		       "Bind for %s failed: port is already allocated (by container %s)",
-		       host_text(p, host), by->container_name);
-}
-
-static int taken(const struct net_port *p, int r, struct err *e)
-{
-	char host[64], who[96] = "";
-
-	if (r == -EADDRINUSE)
-		owner_of_port(p, who, sizeof(who));
-	return err_set(e, ERR_INTERNAL, -r, "failed to bind host port %s/%s: %s%s",
-		       host_text(p, host), proto_name(p->proto),
-		       r == -EADDRINUSE	     ? "address already in use"
-		       : r == -EADDRNOTAVAIL ? "cannot assign requested address"
-					     : strerror(-r),
-		       who);
-}
-
-/* The socket, or -ENOTSUP where the kernel has no such protocol: then there is nobody to keep away.
- */
-static int open_socket(struct sandbox *sb, struct net_port *p, struct err *e)
-{
-	int fd = reserve_soon(sb->net, p);
-	const struct sandbox *by;
-
-	if ((fd == -EPROTONOSUPPORT || fd == -ESOCKTNOSUPPORT) && p->host_port)
-		return -ENOTSUP;
-	if (fd < 0)
-		return taken(p, fd, e);
-	by = holder(sb->net, p); /* an ephemeral one may be reserved without a socket */
-	if (by) {
-		(void)fd_close(fd);
-		return clash(p, by, e);
-	}
-	return fd;
-}
-
-static int hold(struct sandbox *sb, const struct net_port *p, int fd, struct err *e)
-{
-	char key[128];
-	struct feed_hold h = {.key = key, .fd = fd, .proto = p->proto, .port = p->port};
-
-	hold_key(key, sb, p);
-	if (is_served(p))
-		h.target = sb->relayed_to;
-	return feed_hold(sb->net->feed, &h, e); /* takes the socket */
-}
-
-/* One host port of one address. @keep: keep a socket on it. The row of the store is the caller's.
- */
-static int reserve_one(struct sandbox *sb, struct net_port *p, bool keep, struct err *e)
-{
-	const struct sandbox *by = p->host_port ? holder(sb->net, p) : NULL;
-	int fd, r;
-
-	if (by)
-		return clash(p, by, e);
-	fd = open_socket(sb, p, e);
-	if (fd < 0 && fd != -ENOTSUP)
-		return fd;
-	r = use(sb, p);
-	if (r >= 0) {
-		r = remember(sb, p);
-		if (r < 0)
-			unuse(sb, p);
-	}
-	if (r < 0) {
-		(void)fd_close(fd);
-		return err_nomem(e);
-	}
-	if (!keep || fd < 0) {
-		(void)fd_close(fd);
-		return 0;
-	}
-	return hold(sb, p, fd, e);
-}
-
-static void release_last(struct sandbox *sb)
-{
-	struct net_port *p = &sb->ports[--sb->n_ports];
-	char key[128];
-
-	hold_key(key, sb, p);
-	feed_release(sb->net->feed, key);
-	unuse(sb, p);
-	sb->net->released_ns = clock_mono_ns();
-}
-
 /* ---- where a port is published ---- */
 
 struct hosts {
 	struct ip list[N_FAMILIES];
 	size_t n;
-	bool unasked6; /* :: stands for "everywhere": a host without IPv6 has none */
+	bool both; /* 0.0.0.0 and :: */
 };
 
 static bool is_routed(const struct endpoint *gw, int fam)
@@ -318,42 +55,24 @@ static struct hosts where(const struct sandbox *sb, const struct net_publish *pu
 	struct ip ip = ip_set(pub->host_ip) ? pub->host_ip : nw->bind_ip;
 	bool v4 = gw4 && gw4->nw->driver->publishes && !is_routed(gw4, V4),
 	     v6 = (gw6 && gw6->nw->driver->publishes && !is_routed(gw6, V6)) || (v4 && !gw6);
-	struct hosts h = {.unasked6 = !ip_set(ip)};
+	struct hosts h = {.n = 0};
 
 	if (v4 && (!ip_set(ip) || ip.family == 4))
 		h.list[h.n++] = ip_set(ip) ? ip : ip_any(V4);
-	if (v6 && (!ip_set(ip) || ip.family == 6))
+	if (v6 && (ip_set(ip) ? ip.family == 6 : reserve_has_ipv6()))
 		h.list[h.n++] = ip_set(ip) ? ip : ip_any(V6);
+	h.both = h.n == N_FAMILIES;
 	return h;
 }
 
-static bool no_ipv6(int r)
-{
-	return r == -EAFNOSUPPORT || r == -EADDRNOTAVAIL;
-}
-
-/* @p on each address, by one number; all or none. */
-static int reserve_hosts(struct sandbox *sb, struct hosts *h, struct net_port *p, bool keep,
+/* @p on each address, by one number. */
+static int reserve_hosts(struct sandbox *sb, const struct hosts *h, struct net_port *p, bool keep,
 			 struct err *e)
 {
-	size_t before = sb->n_ports;
-
-	for (size_t i = 0; i < h->n; i++) {
-		int r;
-
-		p->host_ip = h->list[i];
-		r = reserve_one(sb, p, keep, e);
-		if (no_ipv6(r) && h->unasked6 && p->host_ip.family == 6) {
-			h->n = i;
-			return 0;
-		}
-		if (r < 0) {
-			while (sb->n_ports > before)
-				release_last(sb);
-			return r;
-		}
-	}
-	return 0;
+	if (h->both)
+		return reserve_both(sb, p, keep, e);
+	p->host_ip = h->list[0];
+	return reserve_port(sb, p, keep, e);
 }
 
 static int save(struct sandbox *sb, const struct hosts *h, const struct net_port *p, uint32_t count,
@@ -387,7 +106,7 @@ static uint16_t last_port(const struct sandbox *sb, const struct net_port *p)
 
 /* An ephemeral port (that of the last life; else the kernel's choice, which may race with others,
  * so try some), or the first free of "-p 8000-8010:80". */
-static int reserve_any(struct sandbox *sb, const struct net_publish *pub, struct hosts *h,
+static int reserve_any(struct sandbox *sb, const struct net_publish *pub, const struct hosts *h,
 		       struct net_port *p, struct err *e)
 {
 	uint32_t tries = pub->host_port ? (uint32_t)(pub->host_port_end - pub->host_port) + 1
@@ -409,23 +128,20 @@ static int reserve_any(struct sandbox *sb, const struct net_publish *pub, struct
 }
 
 /* "-p 8000-8010:8000-8010": each host port its container port, numbers given. */
-static int reserve_range(struct sandbox *sb, const struct net_publish *pub, struct hosts *h,
+static int reserve_range(struct sandbox *sb, const struct net_publish *pub, const struct hosts *h,
 			 uint32_t count, struct err *e)
 {
-	struct net_port p = {.proto = pub->proto};
-	struct hosts all = *h;
+	struct net_port p = {.proto = pub->proto, .host_port = pub->host_port, .port = pub->port};
 	int r = 0;
 
-	/* address by address, so that each is one run (ports_run()) */
-	for (size_t k = 0; r >= 0 && k < all.n; k++) {
-		struct hosts one = {.list = {all.list[k]}, .n = 1, .unasked6 = all.unasked6};
-
-		for (uint32_t i = 0; r >= 0 && one.n && i < count; i++) {
-			p.port = (uint16_t)(pub->port + i);
-			p.host_port = (uint16_t)(pub->host_port + i);
-			r = reserve_hosts(sb, &one, &p, count <= HELD_MAX, e);
-		}
-		h->n = one.n ? h->n : k;
+	if (h->both) {
+		r = reserve_both_range(sb, &p, count, count <= HELD_MAX, e);
+		return r < 0 ? r : save(sb, h, &p, count, e);
+	}
+	for (uint32_t i = 0; r >= 0 && i < count; i++) {
+		p.port = (uint16_t)(pub->port + i);
+		p.host_port = (uint16_t)(pub->host_port + i);
+		r = reserve_hosts(sb, h, &p, count <= HELD_MAX, e);
 	}
 	p.port = pub->port;
 	p.host_port = pub->host_port;
@@ -479,31 +195,10 @@ int ports_restore(struct sandbox *sb, const struct port_row *r, struct err *e)
 	for (uint32_t i = 0; i <= (uint32_t)(r->host_port_end - r->host_port); i++) {
 		p.host_port = (uint16_t)(r->host_port + i);
 		p.port = (uint16_t)(r->port + i);
-		if (use(sb, &p) < 0 || remember(sb, &p) < 0)
-			return err_nomem(e);
+		if (reserve_restore(sb, &p, e) < 0)
+			return -ENOMEM;
 	}
 	return 0;
-}
-
-static int hold_again(struct sandbox *sb, const struct net_port *p)
-{
-	uint16_t port = p->host_port;
-	struct err e = {0};
-	char key[128];
-	int fd;
-
-	hold_key(key, sb, p);
-	if (feed_held(sb->net->feed, key))
-		return 0;
-	fd = reserve_socket(p->proto, p->host_ip, &port, is_served(p));
-	if (fd == -EPROTONOSUPPORT || fd == -ESOCKTNOSUPPORT)
-		return 0;
-	if (fd < 0) { /* taken while nobody held it: the map element still wins for what arrives */
-		log_warn("a published port is held by another program container=%s port=%u",
-			 sb->container_name, port);
-		return 0;
-	}
-	return hold(sb, p, fd, &e);
 }
 
 int ports_hold(struct sandbox *sb)
@@ -513,7 +208,7 @@ int ports_hold(struct sandbox *sb)
 		int r = 0;
 
 		for (size_t k = 0; r >= 0 && run <= HELD_MAX && k < run; k++)
-			r = hold_again(sb, &sb->ports[i + k]);
+			r = reserve_again(sb, &sb->ports[i + k]);
 		if (r < 0)
 			return r;
 		i += run;
@@ -547,7 +242,7 @@ void ports_release(struct sandbox *sb)
 {
 	keep_numbers(sb);
 	while (sb->n_ports)
-		release_last(sb);
+		reserve_undo(sb);
 	free(sb->ports);
 	sb->ports = NULL;
 }
@@ -696,23 +391,6 @@ static struct ip relay_target(const struct ip target[N_FAMILIES])
 	return ip_set(target[V6]) ? target[V6] : target[V4];
 }
 
-static int move_relay(struct sandbox *sb, struct ip to, struct err *e)
-{
-	int r = 0;
-
-	if (ip_eq(to, sb->relayed_to) || !ip_set(to))
-		return 0;
-	sb->relayed_to = to;
-	for (size_t i = 0; r >= 0 && i < sb->n_ports; i++) {
-		char key[128];
-
-		hold_key(key, sb, &sb->ports[i]);
-		if (is_served(&sb->ports[i]) && feed_held(sb->net->feed, key))
-			r = hold(sb, &sb->ports[i], -1, e);
-	}
-	return r;
-}
-
 static bool same(const struct published *a, const struct published *b)
 {
 	for (int fam = 0; fam < N_FAMILIES; fam++)
@@ -737,7 +415,7 @@ int ports_program(struct sandbox *sb, const struct published *to, struct err *e)
 	ports_elements(tx, sb, to, false);
 	r = nft_apply(tx, e);
 	if (r >= 0)
-		r = move_relay(sb, relay_target(to->target), e);
+		r = reserve_move_relay(sb, relay_target(to->target), e);
 	if (r < 0)
 		return r;
 	sb->at = *to;

@@ -104,7 +104,7 @@ int network_settle(struct net *n, struct network *nw, struct err *e)
 		r = family_option(nw, fam, e);
 	if (r < 0)
 		return r;
-	network_spec_drop_off(s);
+	network_spec_drop(s, s->off); /* as Docker does */
 	return s->off[V4] && s->off[V6] ? err_invalid(e, "IPv4 or IPv6 must be enabled")
 					: network_ipam_check(s, e);
 }

@@ -70,27 +70,20 @@ int network_spec_copy(const struct network_spec *from, struct network_spec *to)
 	return to->options && to->labels ? 0 : -ENOMEM;
 }
 
-void network_spec_drop_rows(struct network_spec *s)
-{
-	for (size_t i = 0; i < s->n_ipam; i++) {
-		row_done(&s->ipam[i]);
-		s->ipam[i] = (struct network_ipam){0};
-	}
-	s->n_ipam = 0;
-}
-
-void network_spec_drop_off(struct network_spec *s)
+void network_spec_drop(struct network_spec *s, const bool fam[N_FAMILIES])
 {
 	size_t kept = 0;
 
 	for (size_t i = 0; i < s->n_ipam; i++) {
 		struct network_ipam row = s->ipam[i];
 
-		if (s->off[row.subnet && strchr(row.subnet, ':') ? V6 : V4])
+		if (fam[row.subnet && strchr(row.subnet, ':') ? V6 : V4])
 			row_done(&row);
 		else
 			s->ipam[kept++] = row;
 	}
+	for (size_t i = kept; i < s->n_ipam; i++)
+		s->ipam[i] = (struct network_ipam){0};
 	s->n_ipam = kept;
 }
 

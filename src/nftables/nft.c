@@ -13,11 +13,14 @@
 
 #include "nftables/nft.h"
 
+#include <fcntl.h>
 #include <nftables/libnftables.h>
 #include <stdarg.h>
 #include <string.h>
+#include <sys/select.h>
 
 #include "base/buf.h"
+#include "base/fs.h"
 #include "base/map.h"
 #include "base/str.h"
 #include "nftables/internal.h"
@@ -43,6 +46,37 @@ struct nft_tx {
 	int fail;
 };
 
+/*
+ * libnftables waits for its socket by select(2), which has no room for descriptors from 1,024 on
+ * (the C library ends the process), and an engine with many containers and ports has more. So some
+ * low ones are kept, and given up for the moment in which a context opens its socket: a new
+ * descriptor is the lowest that is free. Several, for other threads open files, too.
+ */
+#define SPARE 32
+static int spare[SPARE];
+static bool spared;
+
+static void spare_take(void)
+{
+	for (size_t i = 0; i < SPARE; i++) {
+		spare[i] = open("/dev/null", O_RDONLY | O_CLOEXEC);
+		if (spare[i] >= FD_SETSIZE)
+			spare[i] = fd_close(spare[i]);
+	}
+	spared = true;
+}
+
+static struct nft_ctx *context_new(void)
+{
+	struct nft_ctx *ctx;
+
+	for (size_t i = 0; spared && i < SPARE; i++)
+		(void)fd_close(spare[i]);
+	ctx = nft_ctx_new(NFT_CTX_DEFAULT);
+	spare_take();
+	return ctx;
+}
+
 int nft_context(struct nft *n, struct err *e)
 {
 	if (n->ctx && n->calls++ < CALLS_PER_CONTEXT)
@@ -50,7 +84,7 @@ int nft_context(struct nft *n, struct err *e)
 	if (n->ctx)
 		nft_ctx_free(n->ctx);
 	n->calls = 0;
-	n->ctx = nft_ctx_new(NFT_CTX_DEFAULT);
+	n->ctx = context_new();
 	if (n->ctx && !nft_ctx_buffer_error(n->ctx) && !nft_ctx_buffer_output(n->ctx))
 		return 0;
 	if (n->ctx) /* without the buffers its words would go to our standard error */

@@ -88,7 +88,7 @@ static void several(void)
 	is_int(network_ipam_check(&s, &e), 0, "one of each family");
 	s.off[V6] = true;
 	is_int(network_spec_copy(&s, &copy), 0, "copied");
-	network_spec_drop_off(&copy);
+	network_spec_drop(&copy, copy.off);
 	is_int(copy.n_ipam, 1, "without IPv6");
 	is_str(copy.ipam[0].subnet, "10.0.0.0/24", "but with IPv4");
 	is_str(copy.driver, "bridge", "the default driver");
