@@ -36,13 +36,14 @@ static uint32_t shuffle_next(void)
 	return state;
 }
 
-static void add_addresses(struct reply *r, const struct zone_name *name, int fam)
+static void add_addresses(struct reply *r, const struct zone_view *v, const struct zone_name *name,
+			  int fam)
 {
 	static struct zone_endpoint *eps[ADDRS_MAX]; /* one thread; too much for the stack */
 	size_t n = 0;
 
 	for (size_t i = 0; i < name->n && n < ADDRS_MAX; i++)
-		if (ip_set(zone_addr(name->eps[i], fam)))
+		if (ip_set(zone_addr(name->eps[i], fam)) && zone_sees(v, name->eps[i]))
 			eps[n++] = name->eps[i];
 	for (size_t i = n; i > 0; i--) { /* Fisher-Yates, written out as it goes */
 		size_t pick = shuffle_next() % i;
@@ -88,9 +89,9 @@ static bool from_zone(const struct answer_scope *s, struct dns_query *q, struct 
 	if (name) {
 		reply_begin(&r, q, o);
 		if (q->type == TYPE_A || q->type == TYPE_ANY)
-			add_addresses(&r, name, V4);
+			add_addresses(&r, s->view, name, V4);
 		if (q->type == TYPE_AAAA || q->type == TYPE_ANY)
-			add_addresses(&r, name, V6);
+			add_addresses(&r, s->view, name, V6);
 		reply_end(&r, RCODE_NOERROR);
 		return true;
 	}

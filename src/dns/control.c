@@ -121,7 +121,7 @@ static int op_sandbox_del(struct message *m, struct err *e)
 static int op_endpoint(struct message *m, struct err *e)
 {
 	struct zone_record rec = {.generation = m->c->generation};
-	auto_strv char **names = NULL;
+	auto_strv char **names = NULL, **links = NULL;
 	int r = text(m, "network", &rec.network_id, e);
 
 	if (r >= 0)
@@ -131,10 +131,15 @@ static int op_endpoint(struct message *m, struct err *e)
 	if (r >= 0)
 		r = addrs_read(m->json, rec.addr, e);
 	if (r >= 0)
+		r = json_get_bool(m->json, "message", "spoke", &rec.spoke, e);
+	if (r >= 0)
+		r = json_get_strv(m->json, "message", "links", false, &links, e);
+	if (r >= 0)
 		r = json_get_strv(m->json, "message", "names", false, &names, e);
 	if (r < 0)
 		return r;
 	rec.names = names;
+	rec.links = links;
 	return zone_set(m->c->srv->zone, &rec) < 0 ? err_nomem(e) : 0;
 }
 

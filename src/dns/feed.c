@@ -54,6 +54,7 @@ static void endpoint_free(struct feed_endpoint_rec *ep)
 	if (!ep)
 		return;
 	strv_free(ep->names);
+	strv_free(ep->links);
 	free(ep->network_id);
 	free(ep->network_name);
 	free(ep->sandbox);
@@ -161,6 +162,10 @@ static int say_endpoint(struct feed *f, const struct feed_endpoint_rec *ep)
 	jsonw_str(&w, "name", ep->network_name);
 	jsonw_str(&w, "sandbox", ep->sandbox);
 	jsonw_strv(&w, "names", ep->names);
+	if (ep->links)
+		jsonw_strv(&w, "links", ep->links);
+	if (ep->spoke)
+		jsonw_bool(&w, "spoke", true);
 	addrs_write(&w, ep->addr);
 	return finish(f, &w, NULL, 0);
 }
@@ -392,9 +397,12 @@ static struct feed_endpoint_rec *endpoint_new(const struct feed_endpoint *ep)
 	rec->network_name = strdup(ep->network_name);
 	rec->sandbox = strdup(ep->sandbox);
 	rec->names = strv_copy(ep->names);
+	rec->links = strv_copy(ep->links);
+	rec->spoke = ep->spoke;
 	memcpy(rec->addr, ep->addr, sizeof(rec->addr));
 	if (!rec->id || !rec->network_id || !rec->network_name || !rec->sandbox ||
-	    (ep->names && ep->names[0] && !rec->names))
+	    (ep->names && ep->names[0] && !rec->names) ||
+	    (ep->links && ep->links[0] && !rec->links))
 		return NULL;
 	return TAKE_PTR(rec);
 }

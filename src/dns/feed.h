@@ -64,6 +64,8 @@ struct feed_endpoint {
 	const char *sandbox;	    /* who sees this network by it */
 	char *const *names;	    /* container name, aliases, 12-digit id, hostname */
 	struct ip addr[N_FAMILIES]; /* not set: none of that family */
+	bool spoke;	    /* of a hub network: neither finds other spokes nor is found by them */
+	char *const *links; /* "name:alias": what @sandbox alone calls somebody of the network */
 };
 int feed_endpoint_set(struct feed *f, const struct feed_endpoint *ep,
 		      struct err *e) MUST_CHECK; /* keyed by (network_id, sandbox) */

@@ -39,7 +39,8 @@ struct feed_hold_rec {
 struct feed_endpoint_rec {
 	char *id; /* key in the map */
 	char *network_id, *network_name, *sandbox;
-	char **names;
+	char **names, **links;
+	bool spoke;
 	struct ip addr[N_FAMILIES];
 };
 

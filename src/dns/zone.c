@@ -38,6 +38,8 @@ struct zone_endpoint {
 	bool has_ptr;
 	struct dname ptr;
 	struct ip addr[N_FAMILIES];
+	bool spoke;
+	char **links; /* texts: name, alias, name, alias */
 	unsigned generation;
 };
 
@@ -179,7 +181,8 @@ static void unlist(struct zone_endpoint *ep)
 		free(name);
 	}
 	strv_free(ep->keys);
-	ep->keys = NULL;
+	strv_free(ep->links);
+	ep->keys = ep->links = NULL;
 	for (int fam = 0; fam < N_FAMILIES; fam++) {
 		if (ip_set(ep->addr[fam]) &&
 		    map_get(ep->net->addrs, ip_str(ep->addr[fam], text)) == ep)
@@ -256,6 +259,21 @@ static void set_ptr(struct zone_endpoint *ep, const struct zone_record *rec)
 	ep->has_ptr = text && dname_from_text(text, &ep->ptr) == 0;
 }
 
+static int set_links(struct zone_endpoint *ep, char *const *links)
+{
+	for (; links && *links; links++) {
+		const char *colon = strchr(*links, ':');
+		auto_free char *name = colon ? strndup(*links, (size_t)(colon - *links)) : NULL;
+		auto_free char *key = name ? key_of(name) : NULL;
+		auto_free char *alias = colon ? key_of(colon + 1) : NULL;
+
+		if (key && alias &&
+		    (strv_add(&ep->links, key) < 0 || strv_add(&ep->links, alias) < 0))
+			return -ENOMEM;
+	}
+	return 0;
+}
+
 static int enlist(struct zone_endpoint *ep, const struct zone_record *rec)
 {
 	char text[IP_STR];
@@ -274,6 +292,8 @@ static int enlist(struct zone_endpoint *ep, const struct zone_record *rec)
 	if (r < 0)
 		return r;
 	set_ptr(ep, rec);
+	ep->spoke = rec->spoke;
+	r = set_links(ep, rec->links);
 	for (int fam = 0; fam < N_FAMILIES && r >= 0; fam++) {
 		ep->addr[fam] = rec->addr[fam];
 		if (ip_set(ep->addr[fam]))
@@ -366,6 +386,28 @@ const struct zone_view *zone_view(const struct zone *z, const char *sandbox)
 	return map_get(z->views, sandbox);
 }
 
+bool zone_sees(const struct zone_view *v, const struct zone_endpoint *ep)
+{
+	if (!ep->spoke || ep->view == v)
+		return true;
+	for (size_t i = 0; i < v->n; i++)
+		if (v->eps[i]->net == ep->net && !v->eps[i]->spoke)
+			return true;
+	return false;
+}
+
+/* The name on one network of @v's, if anybody who has it is seen. */
+static const struct zone_name *on_network(const struct zone_view *v, const struct zone_network *net,
+					  const char *name)
+{
+	const struct zone_name *found = map_get(net->names, name);
+
+	for (size_t i = 0; found && i < found->n; i++)
+		if (zone_sees(v, found->eps[i]))
+			return found;
+	return NULL;
+}
+
 static const struct zone_name *qualified(const struct zone_view *v, const char *name, size_t len,
 					 const char *network)
 {
@@ -379,10 +421,23 @@ static const struct zone_name *qualified(const struct zone_view *v, const char *
 			continue;
 		memcpy(key, name, len);
 		key[len] = '\0';
-		found = map_get(net->names, key);
+		found = on_network(v, net, key);
 		if (found)
 			return found;
 	}
+	return NULL;
+}
+
+static const struct zone_name *linked(const struct zone_view *v, const char *alias)
+{
+	for (size_t i = 0; i < v->n; i++)
+		for (char **l = v->eps[i]->links; l && *l; l += 2) {
+			const struct zone_name *found =
+				streq(l[1], alias) ? on_network(v, v->eps[i]->net, l[0]) : NULL;
+
+			if (found)
+				return found;
+		}
 	return NULL;
 }
 
@@ -393,11 +448,11 @@ const struct zone_name *zone_find(const struct zone_view *v, const char *name, b
 	*ret_whole = true;
 	if (!v || strlen(name) >= DNAME_TEXT)
 		return NULL;
-	for (size_t i = 0; i < v->n; i++) {
-		found = map_get(v->eps[i]->net->names, name);
-		if (found)
-			return found;
-	}
+	found = linked(v, name);
+	for (size_t i = 0; !found && i < v->n; i++)
+		found = on_network(v, v->eps[i]->net, name);
+	if (found)
+		return found;
 	*ret_whole = false;
 	/* the shortest network name first, as Docker does: a.b in c, then a in b.c */
 	for (size_t at = strlen(name); at-- > 1;) {
@@ -423,7 +478,7 @@ bool zone_ptr(const struct zone_view *v, struct ip addr, struct dname *ret)
 	for (size_t i = 0; v && i < v->n; i++) {
 		const struct zone_endpoint *ep = map_get(v->eps[i]->net->addrs, text);
 
-		if (!ep || !ep->has_ptr)
+		if (!ep || !ep->has_ptr || !zone_sees(v, ep))
 			continue;
 		*ret = ep->ptr;
 		return true;

@@ -29,7 +29,10 @@ struct zone_record {
 	const char *sandbox;
 	char *const *names; /* names[0] is the one PTR answers; NULL or empty: only the view */
 	struct ip addr[N_FAMILIES]; /* not set: none of that family */
-	unsigned generation;	    /* zone_sweep() */
+	/* of a hub network: neither finds other spokes nor is found by them */
+	bool spoke;
+	char *const *links;  /* "name:alias": what this sandbox alone calls who is on the network */
+	unsigned generation; /* zone_sweep() */
 };
 
 int zone_new(struct zone **ret) MUST_CHECK;
@@ -55,6 +58,8 @@ struct zone_name {
  * nobody has it
  */
 const struct zone_name *zone_find(const struct zone_view *v, const char *name, bool *ret_whole);
+/* A name that @v finds may stand for others, too, which it does not see. */
+bool zone_sees(const struct zone_view *v, const struct zone_endpoint *ep);
 struct ip zone_addr(const struct zone_endpoint *ep, int fam); /* not set: none of that family */
 /* name.network of @addr on one of @v's networks. */
 bool zone_ptr(const struct zone_view *v, struct ip addr, struct dname *ret);

@@ -13,6 +13,7 @@ void endpoint_spec_done(struct endpoint_spec *s)
 {
 	strv_free(s->aliases);
 	strv_free(s->link_local);
+	strv_free(s->links);
 	*s = (struct endpoint_spec){0};
 }
 
@@ -53,6 +54,8 @@ static int parse(const json_t *cfg, struct endpoint_spec *s, struct err *e)
 	if (r >= 0 && ipam)
 		r = json_get_strv(ipam, "EndpointIPAMConfig", "LinkLocalIPs", false, &s->link_local,
 				  e);
+	if (r >= 0)
+		r = json_get_strv(cfg, "EndpointSettings", "Links", false, &s->links, e);
 	if (r >= 0)
 		r = take_mac(cfg, s->mac, e);
 	if (r >= 0)

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * links.c - --link: another container's addresses in /etc/hosts, under an alias
+ * links.c - --link: another container under an alias
  *
- * HostConfig.Links on the default network, Links of an endpoint on others: "container:alias". As in
- * Docker the lines are there only while the other runs, and follow it when it is started again.
+ * HostConfig.Links, on the default network, are lines of /etc/hosts ("container:alias"): there
+ * while the other runs, and following it when it is started again, as in Docker. Links of an
+ * endpoint on a network with names are the resolver's; here they are only checked.
  */
 
 #include <string.h>
@@ -23,14 +24,15 @@ static void add(char ***list, const json_t *links)
 					  0) return; /* out of memory leaves one out */
 }
 
-static char **links_of(const struct container *c)
+/* @all: those of endpoints, too */
+static char **links_of(const struct container *c, bool all)
 {
 	char **list = NULL;
 	const char *name;
 	json_t *cfg;
 
 	add(&list, jo(c->host_config, "Links"));
-	json_object_foreach(c->wanted, name, cfg) add(&list, jo(cfg, "Links"));
+	json_object_foreach(all ? c->wanted : NULL, name, cfg) add(&list, jo(cfg, "Links"));
 	return list;
 }
 
@@ -48,7 +50,7 @@ static void split(char *text, const char **ret_to, const char **ret_alias)
 
 int links_check(struct container *c, struct err *e)
 {
-	auto_strv char **list = links_of(c);
+	auto_strv char **list = links_of(c, true);
 	const char *mode = container_network_mode(c);
 
 	if (list && streq(mode, "host"))
@@ -91,7 +93,7 @@ static void line(struct container *c, struct container *to, const char *alias, s
 
 void links_hosts(struct container *c, struct buf *out)
 {
-	auto_strv char **list = links_of(c);
+	auto_strv char **list = links_of(c, false);
 
 	for (char **l = list; l && *l; l++) {
 		const char *to, *alias;
@@ -105,7 +107,7 @@ void links_hosts(struct container *c, struct buf *out)
 
 static bool links_to(const struct container *c, const struct container *to)
 {
-	auto_strv char **list = links_of(c);
+	auto_strv char **list = links_of(c, false);
 
 	for (char **l = list; l && *l; l++) {
 		const char *name, *alias;

@@ -73,6 +73,7 @@ void endpoint_free(struct endpoint *ep)
 	strv_free(ep->aliases);
 	strv_free(ep->names);
 	strv_free(ep->link_local);
+	strv_free(ep->links);
 	json_decref(ep->driver_opts);
 	free(ep);
 }
@@ -128,6 +129,7 @@ static void start_json(struct jsonw *w, const struct sandbox *sb)
 
 	if (sb->dns)
 		jsonw_strv(w, "dns", sb->dns);
+	jsonw_bool(w, "ndots", sb->ndots);
 	jsonw_array(w, "publish");
 	for (size_t i = 0; i < sb->n_publish; i++)
 		jsonw_str(w, NULL, publish_str(&sb->publish[i], text));
@@ -150,6 +152,14 @@ static void last_json(struct jsonw *w, const struct container_eps *c)
 	jsonw_end_array(w);
 }
 
+bool endpoint_is_spoke(const struct endpoint *ep)
+{
+	const char *role =
+		json_string_value(json_object_get(ep->driver_opts, "com.atoll.endpoint.role"));
+
+	return ep->nw->hub && (!role || !streq(role, "hub"));
+}
+
 int endpoint_save(struct endpoint *ep, struct err *e)
 {
 	auto_buf struct buf b = BUF_INIT(LIMIT_JSON_BODY);
@@ -168,6 +178,7 @@ int endpoint_save(struct endpoint *ep, struct err *e)
 	jsonw_str(&w, "hostname", ep->hostname);
 	jsonw_strv(&w, "aliases", ep->aliases);
 	jsonw_strv(&w, "link_local", ep->link_local);
+	jsonw_strv(&w, "links", ep->links);
 	for (int fam = 0; fam < N_FAMILIES; fam++) {
 		jsonw_str(&w, static_keys[fam], ip_str(ep->static_ip[fam], ip));
 		jsonw_str(&w, last_keys[fam], ip_str(ep->last_ip[fam], ip));
@@ -227,7 +238,8 @@ static int read_spec(struct endpoint *ep, const json_t *j, struct err *e)
 	if (str_set(&ep->container_name, json_string_value(json_object_get(j, "name"))) < 0 ||
 	    str_set(&ep->hostname, json_string_value(json_object_get(j, "hostname"))) < 0)
 		return err_nomem(e);
-	if (json_get_strv(j, "endpoint", "link_local", false, &ep->link_local, e) < 0)
+	if (json_get_strv(j, "endpoint", "link_local", false, &ep->link_local, e) < 0 ||
+	    json_get_strv(j, "endpoint", "links", false, &ep->links, e) < 0)
 		return e ? e->code : -EINVAL;
 	return json_get_strv(j, "endpoint", "aliases", false, &ep->aliases, e);
 }
@@ -261,6 +273,7 @@ static int read_start(struct container_eps *c, const json_t *j, struct err *e)
 	size_t n_last = 0;
 	int r = 0;
 
+	c->ndots = c->ndots || json_is_true(json_object_get(j, "ndots"));
 	if (!c->dns)
 		r = json_get_strv(j, "endpoint", "dns", false, &c->dns, e);
 	if (r >= 0 && !c->n_publish) {
@@ -370,6 +383,7 @@ int net_endpoint_add(struct net *n, struct network *nw, const struct endpoint_sp
 	ep->driver_opts = spec->driver_opts ? json_deep_copy(spec->driver_opts) : NULL;
 	ep->aliases = strv_copy(spec->aliases);
 	ep->link_local = strv_copy(spec->link_local);
+	ep->links = strv_copy(spec->links);
 	if (str_set(&ep->container_name, spec->container_name) < 0 ||
 	    str_set(&ep->hostname, spec->hostname) < 0 ||
 	    endpoint_link(n, ep, spec->container_id) < 0 || endpoint_make_names(ep) < 0) {

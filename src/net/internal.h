@@ -42,6 +42,7 @@ int plug_inside(struct endpoint *ep, struct sandbox *sb, struct err *e) MUST_CHE
 /* out of the container's sight at once, so that its name is free */
 void plug_hide(const struct endpoint *ep, const struct sandbox *sb);
 int plug_check(const struct endpoint_spec *s, struct err *e) MUST_CHECK; /* pure: driver options */
+bool endpoint_is_spoke(const struct endpoint *ep);			 /* of a hub network */
 void plug_quiet(struct endpoint *ep);					 /* announces no more */
 void plug_remove(const struct endpoint *ep, const struct sandbox *sb);	 /* deletes its interface */
 bool plug_there(const struct endpoint *ep, const struct sandbox *sb);	 /* its interface exists */

@@ -154,6 +154,7 @@ static int load_sandbox(const struct sandbox_row *row, void *data)
 	sb->dns_port = row->dns_port;
 	if (c) {
 		sb->dns = TAKE_PTR(c->dns);
+		sb->ndots = c->ndots;
 		sb->publish = TAKE_PTR(c->publish);
 		sb->n_publish = c->n_publish;
 	}

@@ -125,6 +125,7 @@ struct endpoint_spec {
 	struct ip ip[N_FAMILIES];   /* --ip, --ip6; not set: automatic */
 	char **link_local;	    /* --link-local-ip */
 	uint8_t mac[6];		    /* zeros: from the address */
+	char **links;		    /* "name:alias", for its names alone */
 	int gw_priority;	    /* the highest has the default route */
 	json_t *driver_opts;	    /* or NULL */
 	bool by_user_on_default_ok; /* tests only */

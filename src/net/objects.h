@@ -133,7 +133,7 @@ struct endpoint {
 	char id[ID_LEN + 1];
 	char *container_name, *hostname;
 	char **aliases, **names; /* names: NULL on networks without DNS */
-	char **link_local;
+	char **link_local, **links;
 	struct ip static_ip[N_FAMILIES], last_ip[N_FAMILIES], ip[N_FAMILIES];
 	uint8_t asked_mac[6], mac[6];
 	int gw_priority;
@@ -148,6 +148,7 @@ struct container_eps { /* the endpoints of one container */
 	char id[ID_LEN + 1];
 	/* loading: what its last start was given, kept in the endpoints' rows */
 	char **dns;
+	bool ndots;
 	struct net_publish *publish;
 	size_t n_publish;
 	struct net_port *last; /* ephemeral ports of its last life, wanted again */

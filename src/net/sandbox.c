@@ -151,7 +151,9 @@ int sandbox_announce(struct sandbox *sb, struct endpoint *ep, struct err *e)
 				   .network_name = ep->nw->spec.name,
 				   .sandbox = sb->container_id,
 				   .names = ep->names,
-				   .addr = {ep->ip[V4], ep->ip[V6]}};
+				   .addr = {ep->ip[V4], ep->ip[V6]},
+				   .spoke = endpoint_is_spoke(ep),
+				   .links = ep->links};
 
 	return ep->names ? feed_endpoint_set(sb->net->feed, &fe, e) : 0;
 }

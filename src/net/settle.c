@@ -33,8 +33,8 @@ static int check_config_only(const struct network_spec *s, struct err *e)
 					"fields. Network operator fields like [ ingress | internal "
 					"| attachable | scope ] are not supported.");
 	if (s->config_from)
-		return err_forbidden(e, "a configuration network depends on another configuration "
-					"network");
+		return err_forbidden(e, "a configuration network cannot depend on another "
+					"configuration network");
 	return 0;
 }
 
@@ -43,16 +43,16 @@ static int take_config(struct net *n, struct network_spec *s, struct err *e)
 	struct network *from = map_get(n->by_name, s->config_from);
 	struct network_spec copy = {0};
 
-	if (!from)
+	if (!from || !from->spec.config_only)
 		return err_not_found(e, "configuration network \"%s\" does not exist",
 				     s->config_from);
-	if (!from->spec.config_only)
-		return err_forbidden(e, "network \"%s\" is not a configuration network",
-				     s->config_from);
-	if (s->n_ipam || json_object_size(s->options) || json_object_size(s->ipam_options) ||
-	    !streq(s->ipam_driver, "default"))
-		return err_forbidden(e, "user supplied configurations are not supported if the "
+	if (s->n_ipam || json_object_size(s->labels) || json_object_size(s->ipam_options) ||
+	    !streq(s->ipam_driver, "default") || s->off[V4] || !s->off[V6])
+		return err_forbidden(e, "user-specified configurations are not supported if the "
 					"network depends on a configuration network");
+	if (json_object_size(s->options))
+		return err_forbidden(e, "network driver options are not supported if the network "
+					"depends on a configuration network");
 	if (network_spec_copy(&from->spec, &copy) < 0 ||
 	    str_set(&s->ipam_driver, copy.ipam_driver) < 0 ||
 	    add_missing(s->options, copy.options) < 0 || add_missing(s->labels, copy.labels) < 0) {

@@ -536,24 +536,6 @@ def test_run_link_on_a_network(w):
     contains(w.http_get("app", "http://db/"), "db-box")
 
 
-@timeout(90)
-def test_link_opens_an_icc_false_bridge(w):
-    """--icc=false: on the default bridge a link opens the ports that the other exposes."""
-    w.stop()
-    w.start("--icc=false")
-    try:
-        w.serve("db-box", None, 80, "--expose", "80")
-        servers.Echo(w._bound("c:db-box", "0.0.0.0", 81))
-        sleeper(w, "app", "--link", "db-box:db")
-        sleeper(w, "other")
-        address = w.address("db-box", "bridge")
-        w.assert_forbidden(lambda: w.tcp_reach("c:app", address, 80), lambda: w.tcp_reach("c:other", address, 80), "without a link")
-        w.assert_forbidden(lambda: w.tcp_reach("host", address, 81), lambda: w.tcp_reach("c:app", address, 81), "a port that is not exposed")
-    finally:
-        w.reset()
-        w.restart()
-
-
 def test_run_publish(w):
     w.docker("network", "create", "--ipv6", "net-a")
     w.serve("web", "net-a", 80, "-p", "8080:80", "-p", HOST_LAN + ":8081:80/tcp", "-p", "127.0.0.1:8082:80", "-p", "[%s]:8083:80" % HOST_LAN6,

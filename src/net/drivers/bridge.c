@@ -375,10 +375,7 @@ static int ensure_bridge(struct net *n, struct network *nw, struct err *e)
 /* Isolated ports reach the host and the ports that are not isolated: of a hub network its hubs. */
 static bool is_isolated(const struct endpoint *ep)
 {
-	const char *role =
-		json_string_value(json_object_get(ep->driver_opts, "com.atoll.endpoint.role"));
-
-	return !ep->nw->icc || (ep->nw->hub && (!role || !streq(role, "hub")));
+	return !ep->nw->icc || endpoint_is_spoke(ep);
 }
 
 static bool unreadable(const struct network *nw)

@@ -15,14 +15,33 @@
 #include "base/str.h"
 #include "net/internal.h"
 
-static int parent_taken(struct net *n, const struct network *nw, struct err *e)
+/* Another network on the same interface, or NULL. */
+static const struct network *sharing(struct net *n, const struct network *nw)
 {
-	struct network *other;
+	const struct network *other;
 
 	list_for_each (other, &n->networks, node)
-		if (other->driver == nw->driver && streq(other->parent, nw->parent))
-			return err_forbidden(e, "network %s is already using parent interface %s",
-					     other->spec.name, nw->parent);
+		if (other != nw && other->driver == nw->driver && streq(other->parent, nw->parent))
+			return other;
+	return NULL;
+}
+
+/* The kernel hands an interface to one macvlan in passthru mode alone. */
+static int parent_taken(struct net *n, const struct network *nw, struct err *e)
+{
+	const struct network *other = sharing(n, nw);
+	bool macvlan = nw->driver == &driver_macvlan;
+
+	if (other && macvlan && nw->mode == RTNL_MACVLAN_PASSTHRU)
+		return err_forbidden(e,
+				     "cannot use mode passthru, macvlan network %s is already "
+				     "using parent interface %s",
+				     other->id, nw->parent);
+	if (other && macvlan && other->mode == RTNL_MACVLAN_PASSTHRU)
+		return err_forbidden(e,
+				     "macvlan network %s is already using parent interface %s in "
+				     "mode passthru",
+				     other->id, nw->parent);
 	return 0;
 }
 
@@ -84,11 +103,13 @@ int parent_create(struct net *n, struct network *nw, struct err *e)
 		if (r >= 0 && rtnl_link_get(n->rtnl, nw->parent, &l) < 0)
 			r = err_sys(e, ENODEV, "interface %s is gone", nw->parent);
 	}
-	if (r >= 0)
-		nw->ifindex = l.ifindex;
-	else
+	if (r < 0) {
 		parent_destroy(n, nw);
-	return r;
+		return r;
+	}
+	nw->ifindex = l.ifindex;
+	nw->own_parent = l.group == GROUP_PARENT; /* perhaps made for another network */
+	return 0;
 }
 
 void parent_destroy(struct net *n, struct network *nw)
@@ -97,7 +118,7 @@ void parent_destroy(struct net *n, struct network *nw)
 	struct err e = {0};
 
 	nw->ifindex = 0;
-	if (nw->own_parent && rtnl_link_get(n->rtnl, nw->parent, &l) >= 0 &&
+	if (nw->own_parent && !sharing(n, nw) && rtnl_link_get(n->rtnl, nw->parent, &l) >= 0 &&
 	    l.group == GROUP_PARENT && rtnl_link_del(n->rtnl, l.ifindex, &e) < 0)
 		log_warn("the parent interface of a removed network stays: %s", e.msg);
 }

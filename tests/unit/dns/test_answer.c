@@ -342,6 +342,51 @@ static void changes(void)
 	is_int(zone_len(zone), 1, "swept: the others go");
 }
 
+static void put(const char *sandbox, const char *addr, const char *name, bool spoke,
+		const char *const *links)
+{
+	struct zone_record rec = {.network_id = "n9",
+				  .network_name = "watch",
+				  .sandbox = sandbox,
+				  .names = (char *const *)(uintptr_t)NAMES(name, "all"),
+				  .spoke = spoke,
+				  .links = (char *const *)(uintptr_t)links,
+				  .generation = 2};
+
+	if (ip_parse(addr, &rec.addr[V4]) < 0 || zone_set(zone, &rec) < 0)
+		abort();
+}
+
+static void hubs(void)
+{
+	put("h1", "172.30.0.2", "monitor", false, NULL);
+	put("s1", "172.30.0.3", "dev", true, NULL);
+	put("s2", "172.30.0.4", "prod", true, NULL);
+	is_str(ask("s1", "monitor", TYPE_A), "NOERROR 172.30.0.2", "a spoke finds the hub");
+	is_str(ask("h1", "dev", TYPE_A), "NOERROR 172.30.0.3", "and the hub the spoke");
+	is_str(ask("s1", "dev", TYPE_A), "NOERROR 172.30.0.3", "a spoke itself");
+	is_str(ask("s1", "prod", TYPE_A), "forwarded", "another spoke is nobody");
+	is_str(ask("s1", "prod.watch", TYPE_A), "forwarded", "by its whole name, too");
+	is_str(ask("s1", "4.0.30.172.in-addr.arpa", TYPE_PTR), "forwarded", "and by its address");
+	is_str(ask("h1", "4.0.30.172.in-addr.arpa", TYPE_PTR), "NOERROR prod.watch",
+	       "but the hub's");
+	is_str(ask("s1", "all", TYPE_A), "NOERROR 172.30.0.2 172.30.0.3",
+	       "of a shared name it sees its part");
+	put("s1", "172.30.0.3", "dev", false, NULL);
+	is_str(ask("s1", "prod", TYPE_A), "NOERROR 172.30.0.4", "once it is a hub, it sees all");
+}
+
+static void links(void)
+{
+	put("l1", "172.30.0.9", "client", false, NAMES("monitor:db", "nobody:gone", "dev:monitor"));
+	is_str(ask("l1", "db", TYPE_A), "NOERROR 172.30.0.2", "by the alias");
+	is_str(ask("h1", "db", TYPE_A), "forwarded", "which others do not know");
+	is_str(ask("l1", "gone", TYPE_A), "forwarded", "of nobody");
+	is_str(ask("l1", "monitor", TYPE_A), "NOERROR 172.30.0.3", "an alias goes before a name");
+	put("l1", "172.30.0.9", "client", false, NULL);
+	is_str(ask("l1", "db", TYPE_A), "forwarded", "taken away");
+}
+
 int main(void)
 {
 	if (zone_new(&zone) < 0)
@@ -352,6 +397,8 @@ int main(void)
 	malformed();
 	order_varies();
 	changes();
+	hubs();
+	links();
 	zone_free(zone);
 	return tap_done();
 }

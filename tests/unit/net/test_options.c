@@ -15,8 +15,7 @@
 	"\": invalid syntax)"
 #define NO_IP(key, v)	"failed to parse " key " value: " v " (invalid ip)"
 #define NO_MODE(key, v) "failed to parse " key " value: " v " (unknown gateway mode " v ")"
-#define NO_NAME(v)                                                                                 \
-	"invalid bridge name " v ": 1 to 15 letters, digits, '.', '_' and '-' are wanted"
+#define NO_NAME(v)	"invalid bridge name " v ": 1 to 15 letters, digits, '.', '_' and '-' are wanted"
 #define NO_PREFIX(v)                                                                               \
 	"invalid interface prefix " v ": 1 to 10 letters, digits, '.', '_' and '-' are wanted"
 #define NO_IFNAME(v)                                                                               \
@@ -221,8 +220,8 @@ static void texts(void)
 	auto_(network_free) struct network *name = with(BR "name", "my.br_0-1", false),
 					   *trust = with(BR "trusted_host_interfaces", "lan0:wg0",
 							 false),
-					   *prefix = with(NET "container_iface_prefix", "ten.letter",
-							  false),
+					   *prefix = with(NET "container_iface_prefix",
+							  "ten.letter", false),
 					   *mtu = with(NET "driver.mtu", "9000", false),
 					   *other = with("com.example.unknown", "anything", false);
 	struct err e = {0};

@@ -5,12 +5,13 @@
 #include "net/internal.h"
 #include "tap.h"
 
-#define MTU    "com.docker.network.driver.mtu"
-#define ICC    "com.docker.network.bridge.enable_icc"
-#define ON4    "com.docker.network.enable_ipv4"
-#define ON6    "com.docker.network.enable_ipv6"
-#define FROM   "user supplied configurations are not supported if the network depends on a "        \
-	     "configuration network"
+#define MTU "com.docker.network.driver.mtu"
+#define ICC "com.docker.network.bridge.enable_icc"
+#define ON4 "com.docker.network.enable_ipv4"
+#define ON6 "com.docker.network.enable_ipv6"
+#define FROM                                                                                       \
+	"user-specified configurations are not supported if the network depends on a "             \
+	"configuration network"
 #define NO_BOOL "(strconv.ParseBool: parsing \"maybe\": invalid syntax)"
 
 static struct net *n;
@@ -174,7 +175,6 @@ static void taken_from(void)
 	int r;
 
 	s.config_from = text("plan");
-	s.labels = json_pack("{ss}", "owner", "me");
 	nw = settled(&s, &r, &e);
 	is_int(r, 0, "a network takes it (%s)", e.msg);
 	is_int(nw->spec.n_ipam, 1, "its IPAM");
@@ -185,8 +185,7 @@ static void taken_from(void)
 	ok(json_object_size(nw->spec.ipam_options) == 1, "its IPAM options");
 	ok(!nw->spec.off[V6], "its families");
 	ok(!nw->spec.config_only && streq(nw->spec.config_from, "plan"), "and keeps its name");
-	ok(network_label_match(nw, "owner", "me"), "a label of one's own goes before");
-	json_decref(s.labels);
+	ok(network_label_match(nw, "owner", "ops"), "its labels");
 }
 
 static void config_refused(void)
@@ -201,7 +200,8 @@ static void config_refused(void)
 		"fields like [ ingress | internal | attachable | scope ] are not supported.");
 	s.internal = false;
 	s.config_from = text("plan");
-	refused(&s, ERR_FORBIDDEN, "a configuration network depends on another configuration network");
+	refused(&s, ERR_FORBIDDEN,
+		"a configuration network cannot depend on another configuration network");
 	s.config_only = false;
 	s.config_from = text("nobody");
 	refused(&s, ERR_NOT_FOUND, "configuration network \"nobody\" does not exist");
@@ -211,9 +211,20 @@ static void config_refused(void)
 	refused(&s, ERR_FORBIDDEN, FROM);
 	s.n_ipam = 0;
 	s.options = json_pack("{ss}", MTU, "1400");
-	refused(&s, ERR_FORBIDDEN, FROM);
+	refused(&s, ERR_FORBIDDEN,
+		"network driver options are not supported if the network depends on a "
+		"configuration network");
 	json_decref(s.options);
 	s.options = NULL;
+	s.labels = json_pack("{ss}", "owner", "me");
+	refused(&s, ERR_FORBIDDEN, FROM);
+	json_decref(s.labels);
+	s.labels = NULL;
+	for (int fam = 0; fam < N_FAMILIES; fam++) {
+		s.off[fam] = !s.off[fam];
+		refused(&s, ERR_FORBIDDEN, FROM);
+		s.off[fam] = !s.off[fam];
+	}
 	s.ipam_driver = text("null");
 	refused(&s, ERR_FORBIDDEN, FROM);
 }
@@ -229,7 +240,7 @@ static void not_a_config(void)
 	is_int(network_link(nw), 0, "an ordinary network");
 	s.name = text("other");
 	s.config_from = text("shop");
-	refused(&s, ERR_FORBIDDEN, "network \"shop\" is not a configuration network");
+	refused(&s, ERR_NOT_FOUND, "configuration network \"shop\" does not exist");
 	network_unlink(nw);
 }
 

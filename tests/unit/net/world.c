@@ -196,11 +196,46 @@ int world_run(struct buf *out, const char *const *argv)
 	return spawn_wait(&s, out);
 }
 
+const char *world_ask(const char *ns, const char *command)
+{
+	static char text[8192];
+	auto_buf struct buf out = BUF_INIT(1 << 20);
+	auto_free char *net = ns ? str_printf("--net=%s", ns) : NULL;
+	const char *const here[] = {"sh", "-c", command, NULL}, *const there[] = {"nsenter", net,
+										  "sh",	     "-c",
+										  command,   NULL};
+	size_t len;
+
+	if (world_run(&out, ns ? there : here) != 0)
+		(void)buf_puts(&out, "(failed)");
+	(void)snprintf(text, sizeof(text), "%s", buf_str(&out));
+	len = strlen(text);
+	while (len && (text[len - 1] == '\n' || text[len - 1] == ' '))
+		text[--len] = '\0';
+	return text;
+}
+
+bool world_element(const char *set, const char *element)
+{
+	const char *const argv[] = {"nft", "-s", "list", "set", "inet", "atoll", set, NULL},
+			  *const as_map[] = {"nft",  "-s",    "list", "map",
+					     "inet", "atoll", set,    NULL};
+	auto_buf struct buf out = BUF_INIT(1 << 20);
+
+	if (world_run(&out, argv) != 0) {
+		buf_clear(&out);
+		if (world_run(&out, as_map) != 0)
+			printf("# no set %s\n", set);
+	}
+	return strstr(buf_str(&out), element) != NULL;
+}
+
 char *world_state(void)
 {
-	static const char *const commands[][6] = {
+	static const char *const commands[][8] = {
 		{"ip", "-o", "link", NULL},
 		{"ip", "-4", "-o", "addr", NULL},
+		{"ip", "-6", "-o", "addr", "show", "scope", "global", NULL},
 		{"ip", "-4", "route", NULL},
 		{"nft", "-s", "list", "ruleset", NULL},
 	};
@@ -221,26 +256,59 @@ uint32_t world_ip4(const struct endpoint *ep)
 	return ep ? (uint32_t)endpoint_addr(ep, V4).ip.lo : 0;
 }
 
+/* Without duplicate-address detection, as nobody waits for it here. */
+static int outside_six(struct rtnl *host, int ifindex, int outside, struct err *e)
+{
+	static const char *const keys[][2] = {{"net/ipv6/conf/ext0/disable_ipv6", "1"},
+					      {"net/ipv6/conf/ext0/accept_dad", "0"},
+					      {"net/ipv6/conf/ext0/disable_ipv6", "0"}};
+	struct netns_visit visit;
+	int r = 0;
+
+	if (!fs_exists("/proc/sys/net/ipv6"))
+		return 0;
+	for (size_t i = 0; r >= 0 && i < ARRAY_SIZE(keys); i++)
+		r = netns_sysctl(keys[i][0], keys[i][1]);
+	if (r >= 0)
+		r = rtnl_addr_add(host, ifindex, (struct cidr){WORLD_HOST_ADDR6, 64}, e);
+	if (r >= 0)
+		r = netns_enter(outside, &visit);
+	if (r < 0)
+		return r;
+	r = netns_sysctl("net/ipv6/conf/default/accept_dad", "0");
+	netns_leave(&visit);
+	return r;
+}
+
+static int outside_host(struct rtnl *host, int outside, struct err *e)
+{
+	struct rtnl_veth v = {.host_name = "ext0",
+			      .peer_name = "eth0",
+			      .peer_mac = {2, 0, 0, 0, 0, 9},
+			      .peer_netns = outside};
+	int ifindex, r = rtnl_veth_add(host, &v, &ifindex, e);
+
+	if (r >= 0)
+		r = rtnl_addr_add(host, ifindex, (struct cidr){ip_v4(WORLD_HOST_ADDR), 24}, e);
+	return r < 0 ? r : outside_six(host, ifindex, outside, e);
+}
+
 int world_outside(struct err *e)
 {
 	auto_(rtnl_close) struct rtnl *host = NULL, *out = NULL;
-	struct rtnl_veth v = {
-		.host_name = "ext0", .peer_name = "eth0", .peer_mac = {2, 0, 0, 0, 0, 9}};
-	const struct cidr addr = {ip_v4(0xc6336402), 24};
-	struct rtnl_endpoint_setup s = {.ifname = "eth0", .addrs = &addr, .n_addrs = 1};
+	const struct cidr addrs[] = {{ip_v4(0xc6336402), 24}, {ip_add(WORLD_HOST_ADDR6, 1), 64}};
+	struct rtnl_endpoint_setup s = {.ifname = "eth0",
+					.addrs = addrs,
+					.n_addrs = fs_exists("/proc/sys/net/ipv6") ? 2 : 1};
 	struct rtnl_link l;
 	auto_close int fd = -EBADF;
 	struct netns_visit visit;
-	int ifindex, r = netns_create(WORLD_OUTSIDE, &fd, e);
+	int r = netns_create(WORLD_OUTSIDE, &fd, e);
 
-	if (r < 0)
-		return r;
-	v.peer_netns = fd;
-	r = rtnl_open(&host);
 	if (r >= 0)
-		r = rtnl_veth_add(host, &v, &ifindex, e);
+		r = rtnl_open(&host);
 	if (r >= 0)
-		r = rtnl_addr_add(host, ifindex, (struct cidr){ip_v4(WORLD_HOST_ADDR), 24}, e);
+		r = outside_host(host, fd, e);
 	if (r >= 0)
 		r = netns_enter(fd, &visit);
 	if (r < 0)
@@ -251,7 +319,10 @@ int world_outside(struct err *e)
 		r = rtnl_endpoint_setup(out, &s, e);
 	if (r >= 0)
 		r = rtnl_link_get(out, "eth0", &l);
-	return r < 0 ? r : rtnl_route_default(out, V4, ip_v4(WORLD_HOST_ADDR), l.ifindex, e);
+	if (r >= 0)
+		r = rtnl_route_default(out, V4, ip_v4(WORLD_HOST_ADDR), l.ifindex, e);
+	return r < 0 || s.n_addrs < 2 ? r
+				      : rtnl_route_default(out, V6, WORLD_HOST_ADDR6, l.ifindex, e);
 }
 
 static bool visit(const char *ns)
@@ -311,27 +382,22 @@ void world_end(int pid)
 }
 
 struct target {
-	uint32_t addr;
+	struct ip addr;
 	uint16_t port;
 	int timeout_ms, ready;
 };
 
-static struct sockaddr_in sockaddr(uint32_t addr, uint16_t port)
-{
-	return (struct sockaddr_in){
-		.sin_family = AF_INET, .sin_addr.s_addr = htonl(addr), .sin_port = htons(port)};
-}
-
 static int talk(void *data)
 {
 	const struct target *t = data;
-	struct sockaddr_in sa = sockaddr(t->addr, t->port);
-	int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), bad = 0;
+	struct sockaddr_storage sa;
+	socklen_t sa_len = ip_sockaddr(t->addr, t->port, &sa);
+	int fd = socket(sa.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), bad = 0;
 	struct pollfd p = {.fd = fd, .events = POLLOUT};
 	socklen_t len = sizeof(bad);
 	char answer[16];
 
-	if (fd < 0 || (connect(fd, (struct sockaddr *)&sa, sizeof(sa)) < 0 && errno != EINPROGRESS))
+	if (fd < 0 || (connect(fd, (struct sockaddr *)&sa, sa_len) < 0 && errno != EINPROGRESS))
 		return errno & 0x7f;
 	if (poll(&p, 1, t->timeout_ms) <= 0)
 		return ETIMEDOUT;
@@ -345,11 +411,16 @@ static int talk(void *data)
 	return read(fd, answer, sizeof(answer)) == 5 && !memcmp(answer, "hello", 5) ? 0 : EBADMSG;
 }
 
-int world_talk_from(const char *ns, uint32_t addr, uint16_t port, int timeout_ms)
+int world_reach(const char *ns, struct ip addr, uint16_t port, int timeout_ms)
 {
 	struct target t = {addr, port, timeout_ms, -1};
 
 	return wait_for(inside(ns, talk, &t));
+}
+
+int world_talk_from(const char *ns, uint32_t addr, uint16_t port, int timeout_ms)
+{
+	return world_reach(ns, ip_v4(addr), port, timeout_ms);
 }
 
 int world_talk(const struct sandbox *sb, uint32_t addr, uint16_t port, int timeout_ms)
@@ -357,17 +428,32 @@ int world_talk(const struct sandbox *sb, uint32_t addr, uint16_t port, int timeo
 	return world_talk_from(ns_of(sb), addr, port, timeout_ms);
 }
 
+/* Both families by one socket; a kernel without IPv6 has IPv4 alone. */
+static int listening(uint16_t port)
+{
+	struct sockaddr_storage sa;
+	socklen_t len = ip_sockaddr(ip_any(V6), port, &sa);
+	int fd = socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0), one = 1, no = 0;
+
+	if (fd < 0) {
+		fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+		len = ip_sockaddr(ip_any(V4), port, &sa);
+	} else if (setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &no, sizeof(no)) < 0) {
+		return -1;
+	}
+	if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)) < 0 ||
+	    bind(fd, (struct sockaddr *)&sa, len) < 0 || listen(fd, 16) < 0)
+		return -1;
+	return fd;
+}
+
 static int serve(void *data)
 {
 	const struct target *t = data;
-	struct sockaddr_in sa = sockaddr(0, t->port);
-	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), one = 1;
+	int fd = listening(t->port);
 	char text[64];
 
-	if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)) < 0 ||
-	    bind(fd, (struct sockaddr *)&sa, sizeof(sa)) < 0 || listen(fd, 16) < 0)
-		return 1;
-	if (write(t->ready, "+", 1) != 1)
+	if (fd < 0 || write(t->ready, "+", 1) != 1)
 		return 1;
 	for (;;) {
 		auto_close int c = accept4(fd, NULL, NULL, SOCK_CLOEXEC);
@@ -433,7 +519,8 @@ static size_t encode(const char *name, unsigned char *q)
 static int ask(void *data)
 {
 	const struct question *qu = data;
-	struct sockaddr_in sa = sockaddr(0x7f00000b, 53);
+	struct sockaddr_storage sa;
+	socklen_t sa_len = ip_sockaddr(ip_v4(0x7f00000b), 53, &sa);
 	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	struct pollfd p = {.fd = fd, .events = POLLIN};
 	unsigned char q[512];
@@ -441,7 +528,7 @@ static int ask(void *data)
 	uint32_t addr = 0;
 	ssize_t n;
 
-	if (fd < 0 || connect(fd, (struct sockaddr *)&sa, sizeof(sa)) < 0 ||
+	if (fd < 0 || connect(fd, (struct sockaddr *)&sa, sa_len) < 0 ||
 	    send(fd, q, len, 0) != (ssize_t)len || poll(&p, 1, 3000) <= 0)
 		return 1;
 	n = recv(fd, q, sizeof(q), 0);

@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "base/buf.h"
+#include "base/ip.h"
 #include "loop/job.h"
 #include "loop/loop.h"
 #include "net/net.h"
@@ -42,14 +43,18 @@ int world_start(struct world *w, const char *id, const char *name, const char *c
 uint32_t world_ip4(const struct endpoint *ep); /* 0: none */
 const char *world_id(char letter);	       /* 64 times that hex digit */
 
-/* A neighbour of the host: a namespace with 198.51.100.2, the host's ext0 has 198.51.100.1; its
- * routes lead everything to the host. Before world_open(). */
+/* A neighbour of the host: a namespace with 198.51.100.2 and 2001:db8:64::2, the host's ext0 has
+ * 198.51.100.1 and 2001:db8:64::1; its routes lead everything to the host. Before world_open(). */
 int world_outside(struct err *e);
-#define WORLD_OUTSIDE	WORLD_DIR "/outside"
-#define WORLD_HOST_ADDR 0xc6336401u
+#define WORLD_OUTSIDE	 WORLD_DIR "/outside"
+#define WORLD_HOST_ADDR	 0xc6336401u
+#define WORLD_HOST_ADDR6 ((struct ip){0x20010db800640000, 1, 6})
 
 /* ---- looking at it ---- */
 int world_run(struct buf *out, const char *const *argv); /* a program in this namespace */
+/* what a shell command says, in @ns (NULL: the host), without its last newline; static */
+const char *world_ask(const char *ns, const char *command);
+bool world_element(const char *set, const char *element); /* the firewall's set has that text */
 char *world_state(void); /* links, addresses, routes and firewall elements as text; malloc'ed */
 int world_pid(const char *ns); /* a sleeping process inside, as a container's; its pid */
 void world_end(int pid);
@@ -59,6 +64,8 @@ int world_talk(const struct sandbox *sb, uint32_t addr, uint16_t port, int timeo
 int world_serve_at(const char *ns, uint16_t port);
 uint32_t world_lookup_at(const char *ns, const char *name);
 int world_talk_from(const char *ns, uint32_t addr, uint16_t port, int timeout_ms);
-int world_serve(const struct sandbox *sb, uint16_t port); /* a child that echoes on TCP; its pid */
+int world_reach(const char *ns, struct ip addr, uint16_t port, int timeout_ms); /* both families */
+int world_serve(const struct sandbox *sb,
+		uint16_t port); /* both families; a child that echoes on TCP; its pid */
 /* an A question over UDP to 127.0.0.11 from inside; the address, 0: none or NXDOMAIN */
 uint32_t world_lookup(const struct sandbox *sb, const char *name); /* UINT32_MAX: no answer */
