@@ -212,7 +212,7 @@ void reaper_put(struct net *n, int ifindex)
 	struct err e = {0};
 	int r;
 
-	(void)snprintf(name, sizeof(name), "atoll-free-%u", n->free_serial++ % 1000);
+	(void)snprintf(name, sizeof(name), "atoll-free-%04x", n->free_serial++ & 0xffff);
 	r = rtnl_link_up(n->rtnl, ifindex, false, &e);
 	if (r >= 0)
 		r = rtnl_link_rename(n->rtnl, ifindex, name, &e);

@@ -177,7 +177,9 @@ int rtnl_route_default_del(struct rtnl *nl, int fam, struct err *e)
 	struct nlmsghdr *nh = route_msg(nl, RTM_DELROUTE, 0, fam == V6 ? AF_INET6 : AF_INET);
 	int r = nlsock_call(&nl->s, nh, NULL, NULL);
 
-	return r == -ESRCH ? 0 : rtnl_fail(nl, r, e, "cannot delete route", "default");
+	/* IPv6 says the latter where its table is empty */
+	return r == -ESRCH || r == -ENOENT ? 0
+					   : rtnl_fail(nl, r, e, "cannot delete route", "default");
 }
 
 struct route_walk {

@@ -25,7 +25,7 @@ FAMILIES = ("ip", "ip6")
 
 
 def setup(w):
-    """Where they are not installed: dockerd, iptables and what they need, as bench/dockerd-get fetched them."""
+    """Where they are not installed: dockerd, iptables and what they need, as bench/peer-get fetched them."""
     for d in ("/usr/sbin/", "/usr/bin/"):
         for name in os.listdir(DOCKERD + d) if os.path.isdir(DOCKERD + d) else ():
             if not shutil.which(name):
@@ -362,7 +362,7 @@ def both(w, d):
 
 def dockerd_or_skip(w):
     if not there(w, "dockerd"):
-        raise Skip("no dockerd; bench/dockerd-get fetches it")
+        raise Skip("no dockerd; bench/peer-get fetches it")
 
 
 @timeout(240)

@@ -210,5 +210,30 @@ def test_spoofed_source(w):
     w.assert_forbidden(lambda: send(w.address("liar")), lambda: send("127.0.0.1"), "a loopback source")
 
 
+@timeout(120)
+def test_thousands(w):
+    """Of one container as of several: the engine has thousands of descriptors then."""
+    w.docker("network", "create", "--ipv6", "many")
+    for k in range(3):
+        bindings = {"%d/tcp" % (1000 + i): [{"HostPort": str(10000 + 1000 * k + i)}] for i in range(1000)}
+        r = w.api("POST", "/containers/create?name=many%d" % k, {"Image": IMAGE, "Cmd": ["sleep", "600"],
+                                                                  "HostConfig": {"NetworkMode": "many", "PortBindings": bindings}})
+        equal(r.status, 201, r.text)
+        equal(w.api("POST", "/containers/many%d/start" % k).status, 204)
+        servers.Echo(w._bound("c:many%d" % k, "0.0.0.0", 1999))
+        servers.Echo(w._bound("c:many%d" % k, "::", 1999))
+    for k in range(3):
+        for place, address in (("internet", HOST_UP), ("internet", HOST_UP6), ("host", "127.0.0.1"), ("host", "::1")):
+            check(w.tcp_reach(place, address, 10999 + 1000 * k), "%s to %s, container %d", place, address, k)
+    fds = len(os.listdir("/proc/%d/fd" % w.engine.pid))
+    check(fds > 3000, "only %d descriptors: this test is about more than select() takes", fds)
+    w.docker("network", "create", "later")
+    w.docker("run", "-d", "--name", "late", "--network", "later", IMAGE, "sleep", "600")
+    w.kill9()
+    w.start()
+    check(w.tcp_reach("internet", HOST_UP6, 12999), "after kill -9")
+    w.docker("run", "-d", "--name", "later-still", "--network", "later", IMAGE, "sleep", "600")
+
+
 if __name__ == "__main__":
     main(globals())

@@ -221,7 +221,8 @@ static struct rtnl_gso big_tcp(const struct network *nw)
 	return nw->big_tcp ? big : (struct rtnl_gso){0};
 }
 
-/* A bridge that served another network before has that one's. */
+/* A bridge that served another network before has that one's. One without ports takes no more than
+ * they would have: it is tried again with the first. */
 static int set_gso(struct net *n, const struct network *nw, struct err *e)
 {
 	struct rtnl_gso want = nw->big_tcp ? big_tcp(nw) : (struct rtnl_gso){RTNL_TCP, RTNL_TCP};
@@ -439,6 +440,8 @@ static int bridge_attach(struct net *n, struct endpoint *ep, struct sandbox *sb,
 		r = plug_choose(n, ep, e);
 	if (r >= 0)
 		r = plug(n, ep, sb, &ifindex, e);
+	if (r >= 0 && nw->big_tcp)
+		r = set_gso(n, nw, e);
 	if (r >= 0 && (hairpin || isolated))
 		r = rtnl_port_flags(n->rtnl, ifindex, hairpin, isolated, e);
 	if (r >= 0)

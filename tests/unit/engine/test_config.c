@@ -59,6 +59,50 @@ static const struct {
 	{"--bip 10.0.0.1", NULL,
 	 "invalid argument \"10.0.0.1\" for \"--bip\" flag: invalid CIDR address: "
 	 "10.0.0.1"},
+	{"--bip fd00::1/64", NULL,
+	 "invalid argument \"fd00::1/64\" for \"--bip\" flag: invalid CIDR address: "
+	 "fd00::1/64"},
+	{"--bip6 10.0.0.1/24", NULL,
+	 "invalid argument \"10.0.0.1/24\" for \"--bip6\" flag: invalid CIDR address: "
+	 "10.0.0.1/24"},
+	{"--bip6 fd00::/64", NULL,
+	 "invalid argument \"fd00::/64\" for \"--bip6\" flag: fd00::/64 is no bridge address: "
+	 "it takes an address of a host in a subnet of at most /126"},
+	{"--fixed-cidr fd00::/64", NULL,
+	 "invalid argument \"fd00::/64\" for \"--fixed-cidr\" flag: invalid CIDR address: "
+	 "fd00::/64"},
+	{"--fixed-cidr-v6 10.0.0.0/24", NULL,
+	 "invalid argument \"10.0.0.0/24\" for \"--fixed-cidr-v6\" flag: invalid CIDR address: "
+	 "10.0.0.0/24"},
+	{"--default-gateway 10.0.0", NULL,
+	 "invalid argument \"10.0.0\" for \"--default-gateway\" flag: 10.0.0 is not an ip "
+	 "address"},
+	{"--default-gateway-v6 fd00::x", NULL,
+	 "invalid argument \"fd00::x\" for \"--default-gateway-v6\" flag: fd00::x is not an ip "
+	 "address"},
+	{"--host-gateway-ip here", NULL,
+	 "invalid argument \"here\" for \"--host-gateway-ip\" flag: here is not an ip address"},
+	{"--ipv6=maybe", NULL,
+	 "invalid argument \"maybe\" for \"--ipv6\" flag: strconv.ParseBool: parsing \"maybe\": "
+	 "invalid syntax"},
+	{"--default-network-opt bridge=mtu", NULL,
+	 "invalid argument \"bridge=mtu\" for \"--default-network-opt\" flag: invalid field "
+	 "'bridge=mtu' must be a driver=key=value"},
+	{"--default-network-opt =a=b", NULL,
+	 "invalid argument \"=a=b\" for \"--default-network-opt\" flag: invalid field '=a=b' "
+	 "must be a driver=key=value"},
+	{"--default-network-opt bridge==b", NULL,
+	 "invalid argument \"bridge==b\" for \"--default-network-opt\" flag: invalid field "
+	 "'bridge==b' must be a driver=key=value"},
+	{"--default-address-pool base=fd00::/48,size=127", NULL,
+	 "invalid argument \"base=fd00::/48,size=127\" for \"--default-address-pool\" flag: "
+	 "base=fd00::/48,size=127: a pool needs base=CIDR and size=BITS, and size is a prefix "
+	 "length from the base's to 126"},
+	{"", "{\"default-network-opts\": {\"bridge\": {\"a\": 1}}}",
+	 "unable to configure the Docker daemon with file %s: json: cannot unmarshal number into "
+	 "Go struct field default-network-opts.bridge of type string"},
+	{"", "{\"host-gateway-ips\": [\"nowhere\"]}",
+	 "unable to configure the Docker daemon with file %s: nowhere is not an ip address"},
 	{"--dns 8.8.8", NULL,
 	 "invalid argument \"8.8.8\" for \"--dns\" flag: IP address is not correctly "
 	 "formatted: 8.8.8"},
@@ -159,6 +203,8 @@ static void defaults(void)
 	is_str(c.pidfile, "/run/atoll.pid", "pid file");
 	ok(!c.hosts && !c.labels && !c.pools && !c.ignored, "lists are empty");
 	ok(c.icc && c.ip_forward && c.ip_masq && !c.init && !c.debug, "switches");
+	ok(!c.ipv6 && !c.bip && !c.bip6 && !c.network_opts && !c.host_gateway_ips,
+	   "nothing of the default bridge is chosen");
 	is_int(c.mtu, 0, "mtu: the uplink's");
 	is_int(c.log_level, LOG_INFO, "log level");
 	daemon_config_done(&c);
@@ -237,12 +283,67 @@ static void the_file(void)
 	daemon_config_done(&c);
 }
 
+static const char *network_opt(const struct daemon_config *c, const char *driver, const char *key)
+{
+	return json_string_value(json_object_get(json_object_get(c->network_opts, driver), key));
+}
+
+/* What the default bridge and new networks are told, by flags and by the file alike. */
+static void networks(void)
+{
+	static const struct {
+		const char *line, *json;
+	} rows[] = {
+		{"--ipv6 --bip 10.1.0.1/24 --bip6 fd01::1/64 --fixed-cidr 10.1.0.128/25 "
+		 "--fixed-cidr-v6 fd01::100:0/112 --default-gateway 10.1.0.254 "
+		 "--default-gateway-v6 fd01::fe --host-gateway-ip 192.0.2.1 --host-gateway-ip "
+		 "2001:db8::1 --default-network-opt bridge=com.docker.network.driver.mtu=1400 "
+		 "--default-network-opt bridge=a=b=c --default-network-opt macvlan=a=d "
+		 "--default-address-pool base=fd02::/48,size=64",
+		 "{}"},
+		{"", "{\"ipv6\": true, \"bip\": \"10.1.0.1/24\", \"bip6\": \"fd01::1/64\", "
+		     "\"fixed-cidr\": \"10.1.0.128/25\", \"fixed-cidr-v6\": "
+		     "\"fd01::100:0/112\", \"default-gateway\": \"10.1.0.254\", "
+		     "\"default-gateway-v6\": \"fd01::fe\", \"host-gateway-ips\": "
+		     "[\"192.0.2.1\", \"2001:db8::1\"], \"default-network-opts\": {\"bridge\": "
+		     "{\"com.docker.network.driver.mtu\": \"1400\", \"a\": \"b=c\"}, "
+		     "\"macvlan\": {\"a\": \"d\"}}, \"default-address-pools\": [{\"base\": "
+		     "\"fd02::/48\", \"size\": 64}]}"},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct daemon_config c;
+		struct err e;
+
+		is_int(read_config(&c, rows[i].line, rows[i].json, &e), 0, "%s %s",
+		       i ? "the file" : "flags", e.msg);
+		ok(c.ipv6, "IPv6");
+		is_str(c.bip, "10.1.0.1/24", "bip");
+		is_str(c.bip6, "fd01::1/64", "bip6");
+		is_str(c.fixed_cidr, "10.1.0.128/25", "fixed-cidr");
+		is_str(c.fixed_cidr_v6, "fd01::100:0/112", "fixed-cidr-v6");
+		is_str(c.default_gateway, "10.1.0.254", "default-gateway");
+		is_str(c.default_gateway_v6, "fd01::fe", "default-gateway-v6");
+		ok(strv_len(c.host_gateway_ips) == 2 && streq(c.host_gateway_ips[1], "2001:db8::1"),
+		   "host gateways");
+		is_str(network_opt(&c, "bridge", "com.docker.network.driver.mtu"), "1400",
+		       "an option of bridges");
+		is_str(network_opt(&c, "bridge", "a"), "b=c", "its value may have a '='");
+		is_str(network_opt(&c, "macvlan", "a"), "d", "of another driver");
+		ok(c.n_pools == 1 && c.pools[0].base.ip.family == 6 && c.pools[0].size == 64,
+		   "a pool of IPv6");
+		is_int(strv_len(c.ignored), 0, "none of it is idle");
+		daemon_config_done(&c);
+	}
+}
+
 int main(void)
 {
 	(void)snprintf(file, sizeof(file), "/tmp/atoll-test-config-%d.json", getpid());
 	defaults();
 	flags();
 	the_file();
+	networks();
 	refused();
 	(void)fs_unlink(file);
 	return tap_done();

@@ -7,6 +7,7 @@
 #include "base/fs.h"
 #include "base/str.h"
 #include "net/internal.h"
+#include "steps.h"
 #include "tap.h"
 #include "world.h"
 
@@ -19,70 +20,14 @@ static char *text(const char *s)
 	return (char *)(uintptr_t)s;
 }
 
-static struct ip ip(const char *s)
-{
-	struct ip a = {0};
-
-	if (ip_parse(s, &a) < 0)
-		printf("# no address: %s\n", s);
-	return a;
-}
-
-/* What a network is asked to be; rows and options belong to the caller of made(). */
 static struct network_spec ask(const char *name, bool v4, bool v6)
 {
 	return (struct network_spec){.name = text(name), .off = {!v4, !v6}};
 }
 
-static struct network *made(const struct network_spec *s)
+static bool run(char letter, const char *name, const char *network)
 {
-	struct network *nw = NULL;
-	struct err e = {0};
-
-	is_int(net_create(w.net, s, &nw, NULL, &e), 0, "network %s %s", s->name, e.msg);
-	json_decref(s->options);
-	return nw;
-}
-
-static void gone(struct network *nw)
-{
-	struct err e = {0};
-
-	if (nw)
-		is_int(net_remove(w.net, nw, &e), 0, "removed %s", e.msg);
-}
-
-static const char *ns(char letter)
-{
-	static char path[4][64];
-	static unsigned turn;
-
-	turn = (turn + 1) % 4;
-	(void)snprintf(path[turn], sizeof(path[turn]), WORLD_DIR "/run/netns/%.12s",
-		       world_id(letter));
-	return path[turn];
-}
-
-static int run(char letter, const char *name, const char *network)
-{
-	const char *const networks[] = {network, NULL};
-	struct err e = {0};
-	int r = world_join(&w, world_id(letter), name, networks, &e);
-
-	if (r >= 0)
-		r = world_start(&w, world_id(letter), name, NULL, &e);
-	return is_int(r, 0, "%s runs on %s %s", name, network, e.msg) ? 0 : -1;
-}
-
-static void end(char letter)
-{
-	struct endpoint *ep;
-	struct err e = {0};
-
-	net_sandbox_stop(w.net, world_id(letter));
-	while ((ep = net_container_endpoint_next(w.net, world_id(letter), NULL)))
-		if (net_endpoint_remove(w.net, ep, &e) < 0)
-			break;
+	return world_runs(&w, letter, name, (const char *const[]){network, NULL}, NULL);
 }
 
 static const char *conf6(const char *bridge, const char *name)
@@ -109,10 +54,10 @@ static void chosen(void)
 	struct network *a, *b;
 	struct network_spec s = ask("auto", true, true);
 
-	a = made(&s);
+	a = world_make(&w, &s);
 	s.name = text("six");
 	s.off[V4] = true;
-	b = made(&s);
+	b = world_make(&w, &s);
 	if (!a || !b)
 		return;
 	is_str(network_spec_of(a)->ipam[0].subnet, "172.18.0.0/16", "IPv4 of the default pools");
@@ -122,8 +67,8 @@ static void chosen(void)
 	is_str(network_spec_of(b)->ipam[0].subnet, "fd12:3456:789a:1::/64", "the next /64");
 	ok(network_has(a, V4) && network_has(a, V6) && !network_has(b, V4), "families are told");
 	ok(!ip_set(network_gateway(b, V4)), "no IPv4 gateway");
-	gone(a);
-	gone(b);
+	world_unmake(&w, a);
+	world_unmake(&w, b);
 }
 
 static void sizes(void)
@@ -144,10 +89,10 @@ static void sizes(void)
 
 		s.ipam = &row;
 		s.n_ipam = 1;
-		nw = made(&s);
+		nw = world_make(&w, &s);
 		is_str(nw ? network_spec_of(nw)->ipam[0].subnet : NULL, rows[i].want,
 		       "%s: a size alone", rows[i].subnet);
-		gone(nw);
+		world_unmake(&w, nw);
 	}
 }
 
@@ -190,12 +135,12 @@ static void overlaps(void)
 
 	s.ipam = &row;
 	s.n_ipam = 1;
-	nw = made(&s);
+	nw = world_make(&w, &s);
 	s.name = text("second");
 	s.ipam = &inside;
 	is_err(net_create(w.net, &s, &x, NULL, &e), e, ERR_FORBIDDEN,
 	       "invalid pool request: Pool overlaps with other one on this address space");
-	gone(nw);
+	world_unmake(&w, nw);
 }
 
 /* A route of the host blocks an automatic subnet, in IPv6 as in IPv4. */
@@ -205,11 +150,11 @@ static void routes_block(void)
 	struct network *nw;
 
 	(void)world_ask(NULL, "ip -6 route add fd12:3456:789a::/63 dev ext0");
-	nw = made(&s);
+	nw = world_make(&w, &s);
 	is_str(nw ? network_spec_of(nw)->ipam[0].subnet : NULL, "fd12:3456:789a:2::/64",
 	       "behind the route");
 	(void)world_ask(NULL, "ip -6 route del fd12:3456:789a::/63 dev ext0");
-	gone(nw);
+	world_unmake(&w, nw);
 }
 
 /* ---- the kernel ---- */
@@ -217,7 +162,7 @@ static void routes_block(void)
 static void bridges(void)
 {
 	struct network_spec s = ask("dual", true, true);
-	struct network *nw = made(&s), *four, *six;
+	struct network *nw = world_make(&w, &s), *four, *six;
 
 	if (!nw)
 		return;
@@ -227,14 +172,14 @@ static void bridges(void)
 	is_str(conf6(network_bridge(nw), "accept_dad"), "0", "without waiting");
 	is_str(conf6(network_bridge(nw), "accept_ra"), "0", "nor believing a router");
 	s = ask("four", true, false);
-	four = made(&s);
+	four = world_make(&w, &s);
 	is_str(conf6(network_bridge(four), "disable_ipv6"), "1", "off on a network of IPv4 alone");
 	s = ask("six", false, true);
-	six = made(&s);
+	six = world_make(&w, &s);
 	is_str(bridge_addr(six, "-4"), "none", "no address of a family it has not");
-	gone(nw);
-	gone(four);
-	gone(six);
+	world_unmake(&w, nw);
+	world_unmake(&w, four);
+	world_unmake(&w, six);
 }
 
 /* A free bridge that had been of IPv6 serves IPv4 alone next, and the other way round. */
@@ -242,13 +187,13 @@ static void reused(void)
 {
 	for (int i = 0; i < 4; i++) {
 		struct network_spec s = ask("turns", true, i % 2);
-		struct network *nw = made(&s);
+		struct network *nw = world_make(&w, &s);
 
 		is_str(nw ? conf6(network_bridge(nw), "disable_ipv6") : NULL, i % 2 ? "0" : "1",
 		       "IPv6 %s", i % 2 ? "on" : "off");
 		is_str(nw ? bridge_addr(nw, "-6") : NULL, i % 2 ? GATEWAY6 : "none",
 		       "its addresses go and come");
-		gone(nw);
+		world_unmake(&w, nw);
 	}
 }
 
@@ -257,51 +202,57 @@ static void reused(void)
 static void dual_container(void)
 {
 	struct network_spec s = ask("dual", true, true);
-	struct network *nw = made(&s);
+	struct network *nw = world_make(&w, &s);
 	int server;
 
-	if (run('1', "web", "dual") < 0 || run('2', "api", "dual") < 0)
+	if (!run('1', "web", "dual") || !run('2', "api", "dual"))
 		return;
-	is_str(world_ask(ns('1'), "ip -o -6 addr show eth0 scope global | grep -o 'inet6 [^ ]*'"),
+	is_str(world_ask(world_ns('1'),
+			 "ip -o -6 addr show eth0 scope global | grep -o 'inet6 [^ ]*'"),
 	       "inet6 fd12:3456:789a::2/64", "web's address");
-	is_str(world_ask(ns('1'), "ip -o -6 addr show eth0 tentative"), "",
+	is_str(world_ask(world_ns('1'), "ip -o -6 addr show eth0 tentative"), "",
 	       "nothing is waited for");
-	is_str(world_ask(ns('1'), "ip -6 route show default | cut -d' ' -f1-5"),
+	is_str(world_ask(world_ns('1'), "ip -6 route show default | cut -d' ' -f1-5"),
 	       "default via fd12:3456:789a::1 dev eth0", "its way out");
-	server = world_serve_at(ns('1'), 80);
-	is_int(world_reach(ns('2'), ip("fd12:3456:789a::2"), 80, 2000), 0, "api reaches it");
-	is_int(world_reach(ns('2'), ip("172.18.0.2"), 80, 2000), 0, "by IPv4 too");
-	is_int(world_reach(NULL, ip("fd12:3456:789a::2"), 80, 2000), 0, "and the host");
-	ok(world_reach(WORLD_OUTSIDE, ip("fd12:3456:789a::2"), 80, 300) != 0,
+	server = world_serve_at(world_ns('1'), 80);
+	is_int(world_reach(world_ns('2'), world_ip("fd12:3456:789a::2"), 80, 2000), 0,
+	       "api reaches it");
+	is_int(world_reach(world_ns('2'), world_ip("172.18.0.2"), 80, 2000), 0, "by IPv4 too");
+	is_int(world_reach(NULL, world_ip("fd12:3456:789a::2"), 80, 2000), 0, "and the host");
+	ok(world_reach(WORLD_OUTSIDE, world_ip("fd12:3456:789a::2"), 80, 300) != 0,
 	   "nobody from outside");
 	world_end(server);
 	server = world_serve_at(WORLD_OUTSIDE, 81);
-	is_int(world_reach(ns('1'), ip("2001:db8:64::2"), 81, 2000), 0, "web reaches the outside");
+	is_int(world_reach(world_ns('1'), world_ip("2001:db8:64::2"), 81, 2000), 0,
+	       "web reaches the outside");
 	world_end(server);
-	end('1');
-	end('2');
-	gone(nw);
+	world_leave(&w, '1');
+	world_leave(&w, '2');
+	world_unmake(&w, nw);
 }
 
 static void single_containers(void)
 {
 	struct network_spec s = ask("six", false, true);
-	struct network *six = made(&s), *four;
+	struct network *six = world_make(&w, &s), *four;
 
 	s = ask("four", true, false);
-	four = made(&s);
-	if (run('1', "web", "six") < 0 || run('2', "api", "four") < 0)
+	four = world_make(&w, &s);
+	if (!run('1', "web", "six") || !run('2', "api", "four"))
 		return;
-	is_str(world_ask(ns('1'), "ip -o -4 addr show eth0"), "", "no IPv4 on one of IPv6 alone");
-	is_str(world_ask(ns('1'), "ip -4 route"), "", "nor a route");
-	is_int(world_reach(ns('1'), ip("2001:db8:64::2"), 81, 2000), ECONNREFUSED,
+	is_str(world_ask(world_ns('1'), "ip -o -4 addr show eth0"), "",
+	       "no IPv4 on one of IPv6 alone");
+	is_str(world_ask(world_ns('1'), "ip -4 route"), "", "nor a route");
+	is_int(world_reach(world_ns('1'), world_ip("2001:db8:64::2"), 81, 2000), ECONNREFUSED,
 	       "it reaches the outside");
-	is_str(world_ask(ns('2'), "ip -o -6 addr show eth0"), "", "no IPv6 on one of IPv4 alone");
-	is_str(world_ask(ns('2'), "sysctl -n net.ipv6.conf.eth0.disable_ipv6"), "1", "it is off");
-	end('1');
-	end('2');
-	gone(six);
-	gone(four);
+	is_str(world_ask(world_ns('2'), "ip -o -6 addr show eth0"), "",
+	       "no IPv6 on one of IPv4 alone");
+	is_str(world_ask(world_ns('2'), "sysctl -n net.ipv6.conf.eth0.disable_ipv6"), "1",
+	       "it is off");
+	world_leave(&w, '1');
+	world_leave(&w, '2');
+	world_unmake(&w, six);
+	world_unmake(&w, four);
 }
 
 /* Asked-for addresses of both families, and link-local ones. */
@@ -310,30 +261,30 @@ static void asked_addresses(void)
 	char *local[] = {(char[]){"169.254.7.7"}, (char[]){"fe80::77"}, NULL};
 	struct endpoint_spec es = {.container_id = world_id('3'),
 				   .container_name = "fixed",
-				   .ip = {ip_v4(0xac120063), ip("fd12:3456:789a::99")},
+				   .ip = {ip_v4(0xac120063), world_ip("fd12:3456:789a::99")},
 				   .link_local = local};
 	struct network_spec s = ask("dual", true, true);
-	struct network *nw = made(&s);
+	struct network *nw = world_make(&w, &s);
 	struct endpoint *ep;
 	struct err e = {0};
 
 	is_int(net_endpoint_add(w.net, nw, &es, &ep, &e), 0, "addresses as asked %s", e.msg);
 	is_int(world_start(&w, world_id('3'), "fixed", NULL, &e), 0, "started %s", e.msg);
-	is_str(world_ask(ns('3'), "ip -o addr show eth0 | grep -o 'inet6\\? [^ ]*' | sort"),
+	is_str(world_ask(world_ns('3'), "ip -o addr show eth0 | grep -o 'inet6\\? [^ ]*' | sort"),
 	       "inet 169.254.7.7/16\ninet 172.18.0.99/16\ninet6 fd12:3456:789a::99/64\n"
 	       "inet6 fe80::42:acff:fe12:63/64\ninet6 fe80::77/64",
 	       "all are there");
 	ok(world_element("src_ok4", "169.254.7.7") && world_element("src_ok6", "fe80::77"),
 	   "the firewall lets it send from them");
-	end('3');
+	world_leave(&w, '3');
 	ok(!world_element("src_ok4", "169.254.7.7") && !world_element("src_ok6", "fe80::77"),
 	   "no longer than it lives");
-	es.ip[V6] = ip("fd13::1");
+	es.ip[V6] = world_ip("fd13::1");
 	is_int(net_endpoint_add(w.net, nw, &es, &ep, &e), -EINVAL, "one outside");
 	ok(streq(e.msg, "invalid endpoint settings:\nno configured subnet contains IP address "
 			"fd13::1"),
 	   "told so");
-	gone(nw);
+	world_unmake(&w, nw);
 }
 
 /* ---- the default bridge: --ipv6, --bip6, --fixed-cidr-v6, --default-gateway-v6 ---- */
@@ -345,27 +296,28 @@ static void default_bridge(void)
 
 	world_close(&w, true);
 	w.config.ipv6 = true;
-	w.config.bip[V6] = (struct cidr){ip("fd99::1"), 64};
-	w.config.fixed[V6] = (struct cidr){ip("fd99::100:0"), 112};
-	w.config.default_gw[V6] = ip("fd99::fe");
-	w.config.bip[V4] = (struct cidr){ip("10.99.0.1"), 24};
-	w.config.fixed[V4] = (struct cidr){ip("10.99.0.128"), 25};
-	w.config.default_gw[V4] = ip("10.99.0.254");
+	w.config.bip[V6] = (struct cidr){world_ip("fd99::1"), 64};
+	w.config.fixed[V6] = (struct cidr){world_ip("fd99::100:0"), 112};
+	w.config.default_gw[V6] = world_ip("fd99::fe");
+	w.config.bip[V4] = (struct cidr){world_ip("10.99.0.1"), 24};
+	w.config.fixed[V4] = (struct cidr){world_ip("10.99.0.128"), 25};
+	w.config.default_gw[V4] = world_ip("10.99.0.254");
 	is_int(world_open(&w, &e), 0, "a daemon with flags %s", e.msg);
 	is_int(net_find(w.net, "bridge", &nw, &e), 0, "bridge");
 	is_str(bridge_addr(nw, "-4"), "inet 10.99.0.1/24", "--bip");
 	is_str(bridge_addr(nw, "-6"), "inet6 fd99::1/64", "--bip6");
-	if (run('1', "web", "bridge") < 0)
+	if (!run('1', "web", "bridge"))
 		return;
-	is_str(world_ask(ns('1'), "ip -o -4 addr show eth0 | grep -o 'inet [^ ]*'"),
+	is_str(world_ask(world_ns('1'), "ip -o -4 addr show eth0 | grep -o 'inet [^ ]*'"),
 	       "inet 10.99.0.128/24", "an address of --fixed-cidr");
-	is_str(world_ask(ns('1'), "ip -o -6 addr show eth0 scope global | grep -o 'inet6 [^ ]*'"),
+	is_str(world_ask(world_ns('1'),
+			 "ip -o -6 addr show eth0 scope global | grep -o 'inet6 [^ ]*'"),
 	       "inet6 fd99::100:0/64", "and of --fixed-cidr-v6");
-	is_str(world_ask(ns('1'), "ip -4 route show default | cut -d' ' -f1-3"),
+	is_str(world_ask(world_ns('1'), "ip -4 route show default | cut -d' ' -f1-3"),
 	       "default via 10.99.0.254", "--default-gateway");
-	is_str(world_ask(ns('1'), "ip -6 route show default | cut -d' ' -f1-3"),
+	is_str(world_ask(world_ns('1'), "ip -6 route show default | cut -d' ' -f1-3"),
 	       "default via fd99::fe", "--default-gateway-v6");
-	end('1');
+	world_leave(&w, '1');
 	world_close(&w, false);
 	/* the flags are gone: so is what they asked for */
 	w.config = (struct net_config){.ula = w.config.ula};
@@ -386,7 +338,7 @@ int main(void)
 		return tap_skip_all(why);
 	if (!fs_exists("/proc/sys/net/ipv6"))
 		return tap_skip_all("a kernel without IPv6");
-	w.config.ula = (struct cidr){ip("fd12:3456:789a::"), 48};
+	w.config.ula = (struct cidr){world_ip("fd12:3456:789a::"), 48};
 	if (!ok(world_outside(&e) >= 0, "a neighbour (%s)", e.msg) ||
 	    !ok(world_open(&w, &e) >= 0, "a world (%s)", e.msg))
 		return tap_done();

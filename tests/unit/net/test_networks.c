@@ -196,7 +196,7 @@ static void in_the_kernel(void)
 	state = world_state();
 	ok(state && strstr(state, "10.99.0.1/24"), "the gateway's address is on it");
 	is_int(net_remove(w.net, nw, &e), 0, "removed");
-	ok(rtnl_link_get(w.net->rtnl, "atoll-free-0", &l) >= 0 || w.net->n_free,
+	ok(rtnl_link_get(w.net->rtnl, "atoll-free-0000", &l) >= 0 || w.net->n_free,
 	   "its bridge waits");
 }
 

@@ -11,20 +11,12 @@
 #include "base/fs.h"
 #include "base/str.h"
 #include "net/internal.h"
+#include "steps.h"
 #include "tap.h"
 #include "world.h"
 
 static struct world w;
 static struct ip there4 = {0, 0x0a500009, 4}; /* 10.80.0.9, lan1's */
-
-static struct ip ip(const char *text)
-{
-	struct ip a = {0};
-
-	if (ip_parse(text, &a) < 0)
-		printf("# no address: %s\n", text);
-	return a;
-}
 
 /* "key=value" options of a network of @driver on the subnet */
 static int create(const char *driver, const char *name, const char *subnet,
@@ -197,17 +189,6 @@ static int make_lan(struct err *e)
 	return r;
 }
 
-static const char *ns(char letter)
-{
-	static char path[2][64];
-	static int turn;
-
-	turn = !turn;
-	(void)snprintf(path[turn], sizeof(path[turn]), WORLD_DIR "/run/netns/%.12s",
-		       world_id(letter));
-	return path[turn];
-}
-
 static int run(char letter, const char *name, struct err *e)
 {
 	int r = world_join(&w, world_id(letter), name, lan, e);
@@ -227,27 +208,28 @@ static void attached(void)
 	is_int(make_lan(&e), 0, "a macvlan network of both families %s", e.msg);
 	is_int(run('1', "web", &e), 0, "web on it %s", e.msg);
 	is_int(run('2', "api", &e), 0, "api on it %s", e.msg);
-	is_str(world_ask(ns('1'), "ip -o -4 addr show eth0 | grep -o 'inet [^ ]*'"),
+	is_str(world_ask(world_ns('1'), "ip -o -4 addr show eth0 | grep -o 'inet [^ ]*'"),
 	       "inet 10.80.0.128/24", "web's IPv4 address, of the range");
-	is_str(world_ask(ns('1'), "ip -o -6 addr show eth0 scope global | grep -o 'inet6 [^ ]*'"),
+	is_str(world_ask(world_ns('1'),
+			 "ip -o -6 addr show eth0 scope global | grep -o 'inet6 [^ ]*'"),
 	       "inet6 fd80::1/64", "and IPv6 address");
-	is_str(world_ask(ns('1'), "ip -4 route show default | cut -d' ' -f1-5"),
+	is_str(world_ask(world_ns('1'), "ip -4 route show default | cut -d' ' -f1-5"),
 	       "default via 10.80.0.9 dev eth0", "its way out");
-	is_str(world_ask(ns('1'), "ip -6 route show default | cut -d' ' -f1-5"),
+	is_str(world_ask(world_ns('1'), "ip -6 route show default | cut -d' ' -f1-5"),
 	       "default via fd80::9 dev eth0", "in both families");
-	is_str(world_ask(ns('1'), "ip -o link show eth0 | grep -o 'mtu [0-9]*'"), "mtu 1400",
+	is_str(world_ask(world_ns('1'), "ip -o link show eth0 | grep -o 'mtu [0-9]*'"), "mtu 1400",
 	       "MTU");
 	ep = net_container_endpoint_next(w.net, world_id('1'), NULL);
-	is_str(world_ask(ns('1'), "ip -o link show eth0 | grep -o 'ether [^ ]*'"),
+	is_str(world_ask(world_ns('1'), "ip -o link show eth0 | grep -o 'ether [^ ]*'"),
 	       "ether 02:42:0a:50:00:80", "MAC from the address");
 	ok(endpoint_attached(ep) && streq(endpoint_ifname(ep), "eth0"), "it is eth0");
-	on_web = world_serve_at(ns('1'), 80);
+	on_web = world_serve_at(world_ns('1'), 80);
 	on_lan = world_serve_at(WORLD_DIR "/lan", 80);
-	is_int(world_reach(ns('2'), ip("10.80.0.128"), 80, 2000), 0, "api reaches web");
-	is_int(world_reach(ns('2'), ip("fd80::1"), 80, 2000), 0, "by IPv6 too");
-	is_int(world_reach(ns('1'), there4, 80, 2000), 0, "web reaches another machine");
-	is_int(world_reach(WORLD_DIR "/lan", ip("10.80.0.128"), 80, 2000), 0, "and it web");
-	is_int(world_lookup_at(ns('2'), "web"), 0x0a500080, "names are answered");
+	is_int(world_reach(world_ns('2'), world_ip("10.80.0.128"), 80, 2000), 0, "api reaches web");
+	is_int(world_reach(world_ns('2'), world_ip("fd80::1"), 80, 2000), 0, "by IPv6 too");
+	is_int(world_reach(world_ns('1'), there4, 80, 2000), 0, "web reaches another machine");
+	is_int(world_reach(WORLD_DIR "/lan", world_ip("10.80.0.128"), 80, 2000), 0, "and it web");
+	is_int(world_lookup_at(world_ns('2'), "web"), 0x0a500080, "names are answered");
 	world_end(on_web);
 	world_end(on_lan);
 }
@@ -261,31 +243,31 @@ static void live_connect(void)
 	is_int(net_find(w.net, "lan", &nw, &e), 0, "lan");
 	ep = net_endpoint_find(w.net, nw, world_id('2'));
 	is_int(net_endpoint_remove(w.net, ep, &e), 0, "api is disconnected %s", e.msg);
-	is_str(world_ask(ns('2'), "ip -o link | grep eth || echo none"), "none",
+	is_str(world_ask(world_ns('2'), "ip -o link | grep eth || echo none"), "none",
 	       "its interface is gone at once");
 	is_int(world_join(&w, world_id('2'), "api", lan, &e), 0, "and again");
 	is_int(net_endpoint_attach(w.net, net_endpoint_find(w.net, nw, world_id('2')), &e), 0,
 	       "connected %s", e.msg);
-	is_int(world_reach(ns('2'), there4, 81, 2000), ECONNREFUSED,
+	is_int(world_reach(world_ns('2'), there4, 81, 2000), ECONNREFUSED,
 	       "it reaches the other machine");
 }
 
 /* A crash: who lives notices nothing; what somebody took away is made again. */
 static void next_life(void)
 {
-	auto_free char *web = strdup(world_ask(ns('1'), LINK)),
-		       *api = strdup(world_ask(ns('2'), ADDR));
+	auto_free char *web = strdup(world_ask(world_ns('1'), LINK)),
+		       *api = strdup(world_ask(world_ns('2'), ADDR));
 	struct err e = {0};
 
 	world_close(&w, false);
-	(void)world_ask(ns('2'), "ip link del eth0");
+	(void)world_ask(world_ns('2'), "ip link del eth0");
 	is_int(world_open(&w, &e), 0, "the next life %s", e.msg);
 	is_int(net_recover_sandbox(w.net, world_id('1'), "web", 1, &e), 0, "web %s", e.msg);
 	is_int(net_recover_sandbox(w.net, world_id('2'), "api", 1, &e), 0, "api %s", e.msg);
 	is_int(net_recovered(w.net, &e), 0, "recovered %s", e.msg);
-	is_str(world_ask(ns('1'), LINK), web, "web's interface is the same");
-	is_str(world_ask(ns('2'), ADDR), api, "api's is made again, with its address");
-	is_int(world_reach(ns('2'), there4, 81, 2000), ECONNREFUSED, "and its way out");
+	is_str(world_ask(world_ns('1'), LINK), web, "web's interface is the same");
+	is_str(world_ask(world_ns('2'), ADDR), api, "api's is made again, with its address");
+	is_int(world_reach(world_ns('2'), there4, 81, 2000), ECONNREFUSED, "and its way out");
 }
 
 static void stopped(void)
@@ -294,9 +276,9 @@ static void stopped(void)
 	struct err e = {0};
 
 	net_sandbox_stop(w.net, world_id('1'));
-	ok(!fs_exists(ns('1')), "web is stopped");
+	ok(!fs_exists(world_ns('1')), "web is stopped");
 	is_int(world_start(&w, world_id('1'), "web", NULL, &e), 0, "and started at once %s", e.msg);
-	is_str(world_ask(ns('1'), "ip -o -4 addr show eth0 | grep -o 'inet [^ ]*'"),
+	is_str(world_ask(world_ns('1'), "ip -o -4 addr show eth0 | grep -o 'inet [^ ]*'"),
 	       "inet 10.80.0.128/24", "with its address");
 	is_int(net_find(w.net, "lan", &nw, &e), 0, "lan");
 	is_int(net_remove(w.net, nw, &e), -EPERM, "a network in use stays");

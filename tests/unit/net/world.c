@@ -97,7 +97,8 @@ int world_open(struct world *w, struct err *e)
 	w->config.exec_root = WORLD_DIR "/run";
 	w->config.dns_program = DNS_PROGRAM;
 	w->config.life_fd = -1;
-	w->config.icc = w->config.ip_forward = w->config.ip_masq = true;
+	w->config.icc = w->config.ip_masq = true;
+	w->config.ip_forward = !w->no_forward;
 	if (fs_mkdir_p(w->config.exec_root, 0700) < 0)
 		return err_sys(e, EIO, "cannot make %s", w->config.exec_root);
 	return net_open(w->loop, w->db, w->jobs, &w->config, &w->net, e);
@@ -109,7 +110,7 @@ void world_close(struct world *w, bool remove_all)
 	job_pool_free(w->jobs);
 	db_close(w->db);
 	loop_free(w->loop);
-	*w = (struct world){.config = w->config};
+	*w = (struct world){.config = w->config, .no_forward = w->no_forward};
 }
 
 void world_settle(struct world *w)
@@ -151,6 +152,26 @@ const char *world_id(char letter)
 
 	memset(ids[i], letter, ID_LEN);
 	return ids[i];
+}
+
+const char *world_ns(char letter)
+{
+	static char path[4][64];
+	static unsigned turn;
+
+	turn = (turn + 1) % 4;
+	(void)snprintf(path[turn], sizeof(path[turn]), WORLD_DIR "/run/netns/%.12s",
+		       world_id(letter));
+	return path[turn];
+}
+
+struct ip world_ip(const char *text)
+{
+	struct ip a = {0};
+
+	if (ip_parse(text, &a) < 0)
+		printf("# no address: %s\n", text);
+	return a;
 }
 
 int world_join(struct world *w, const char *id, const char *name, const char *const *networks,
@@ -217,16 +238,15 @@ const char *world_ask(const char *ns, const char *command)
 
 bool world_element(const char *set, const char *element)
 {
-	const char *const argv[] = {"nft", "-s", "list", "set", "inet", "atoll", set, NULL},
-			  *const as_map[] = {"nft",  "-s",    "list", "map",
-					     "inet", "atoll", set,    NULL};
+	auto_free char *plain = str_printf("nft -s list set inet atoll %s 2>/dev/null || "
+					   "nft -s list map inet atoll %s",
+					   set, set);
+	auto_free char *line = str_printf("(%s) | sed 's/ counter//g'", plain);
+	const char *const argv[] = {"sh", "-c", line, NULL};
 	auto_buf struct buf out = BUF_INIT(1 << 20);
 
-	if (world_run(&out, argv) != 0) {
-		buf_clear(&out);
-		if (world_run(&out, as_map) != 0)
-			printf("# no set %s\n", set);
-	}
+	if (world_run(&out, argv) != 0 || !strstr(buf_str(&out), "type"))
+		printf("# no set %s\n", set);
 	return strstr(buf_str(&out), element) != NULL;
 }
 

@@ -26,6 +26,7 @@ struct world {
 	struct db *db;
 	struct net *net;
 	struct net_config config;
+	bool no_forward; /* --ip-forward=false */
 };
 
 const char *world_enter(void); /* NULL, or why it cannot be */
@@ -40,6 +41,8 @@ int world_join(struct world *w, const char *id, const char *name, const char *co
 	       struct err *e);
 int world_start(struct world *w, const char *id, const char *name, const char *const *publish,
 		struct err *e);
+const char *world_ns(char letter); /* the namespace's file; a few at a time */
+struct ip world_ip(const char *text);
 uint32_t world_ip4(const struct endpoint *ep); /* 0: none */
 const char *world_id(char letter);	       /* 64 times that hex digit */
 

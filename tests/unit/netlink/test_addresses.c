@@ -85,8 +85,42 @@ static void addresses(void)
 	is_int(rtnl_addr_flush(nl, br, &e), 0, "nothing to flush");
 }
 
+static int count_local(int ifindex, struct cidr addr, void *data)
+{
+	*(unsigned *)data += ifindex == br && addr.ip.family == 6 && ip_is_link_local(addr.ip);
+	return 0;
+}
+
+static void addresses_six(void)
+{
+	struct err e = {0};
+	unsigned n = 0, local = 0;
+
+	is_int(rtnl_addr_add(nl, br, cidr("fd18::1/64"), &e), 0, "an IPv6 address %s", e.msg);
+	is_str(ip(-1, "-o -6 addr show dev br0 scope global | grep -o 'inet6 [^ ]* scope global "
+		      "nodad'"),
+	       "inet6 fd18::1/64 scope global nodad\n", "used at once");
+	is_int(rtnl_addr_add(nl, br, cidr("fd18::1/64"), &e), 0, "there already is fine");
+	is_int(rtnl_addr_add(nl, br, cidr("10.3.0.1/24"), &e), 0, "beside one of IPv4");
+	is_int(rtnl_addr_each(nl, count, &n), 0, "all addresses");
+	is_int(n, 2, "of both families");
+	is_int(rtnl_addr_add(nl, 9999, cidr("fd18::9/64"), &e), -ENODEV, "no such link");
+	ok(str_has_prefix(e.msg, "cannot add address fd18::9/64: No such device"), "%s", e.msg);
+	is_int(rtnl_addr_del(nl, br, cidr("fd18::1/64"), &e), 0, "deleted");
+	is_int(rtnl_addr_del(nl, br, cidr("fd18::1/64"), &e), 0, "gone already is fine");
+	is_int(rtnl_addr_add(nl, br, cidr("fd18::2/64"), &e), 0, "another");
+	is_int(rtnl_addr_add(nl, br, cidr("fe80::5/64"), &e), 0, "and a link-local one");
+	is_int(rtnl_addr_flush(nl, br, &e), 0, "flushed");
+	n = 0;
+	is_int(rtnl_addr_each(nl, count, &n), 0, "then");
+	is_int(n, 0, "none of either family is left");
+	is_int(rtnl_addr_each(nl, count_local, &local), 0, "but");
+	is_int(local, 1, "the link-local one, without which there is no IPv6");
+	is_int(rtnl_addr_del(nl, br, cidr("fe80::5/64"), &e), 0, "deleted by name");
+}
+
 struct routes {
-	unsigned defaults, net, table7, local;
+	unsigned defaults, net, table7, local, six, default6;
 };
 
 static int sort_out(struct cidr dst, int oif, uint32_t table, void *data)
@@ -95,10 +129,12 @@ static int sort_out(struct cidr dst, int oif, uint32_t table, void *data)
 
 	if (oif != br)
 		return 0;
-	r->defaults += dst.len == 0;
+	r->defaults += dst.len == 0 && dst.ip.family == 4;
+	r->default6 += dst.len == 0 && dst.ip.family == 6 && table == 254;
+	r->six += dst.len == 48 && ip_eq(dst.ip, cidr("2001:db8:7::/48").ip) && table == 70000;
 	r->net += dst.len == 16 && ip_eq(dst.ip, ip_v4(0xac120000)) && table == 254;
 	r->table7 += dst.len == 24 && ip_eq(dst.ip, ip_v4(0xcb007100)) && table == 70000;
-	r->local += dst.len == 32;
+	r->local += dst.len == ip_width(dst.ip);
 	return 0;
 }
 
@@ -138,6 +174,31 @@ static void routes(void)
 	ok(rtnl_route_default(nl, V4, ip_v4(0xc0000201), br, &e) < 0,
 	   "a gateway nobody can reach: %s", e.msg);
 	ok(str_has_prefix(e.msg, "cannot route by 192.0.2.1: Network is unreachable"), "says so");
+}
+
+static void routes_six(void)
+{
+	struct routes r = {0};
+	struct err e = {0};
+
+	is_int(rtnl_addr_add(nl, br, cidr("fd18::1/64"), &e), 0, "an address");
+	is_int(rtnl_route_default(nl, V6, cidr("fd18::2/64").ip, br, &e), 0, "a default route %s",
+	       e.msg);
+	is_str(ip(-1, "-6 route show default | cut -d' ' -f1-5"), "default via fd18::2 dev br0\n",
+	       "is there");
+	is_int(rtnl_route_default(nl, V6, cidr("fd18::3/64").ip, br, &e), 0, "another %s", e.msg);
+	is_str(ip(-1, "-6 route show default | cut -d' ' -f1-5"), "default via fd18::3 dev br0\n",
+	       "in its place");
+	(void)ip(-1, "-6 route add 2001:db8:7::/48 dev br0 table 70000");
+	is_int(rtnl_route_each(nl, sort_out, &r), 0, "routes of all tables");
+	ok(r.default6 == 1 && r.six == 1 && r.defaults == 0 && r.local == 0,
+	   "of IPv6, too, without local ones");
+	is_int(rtnl_route_default_del(nl, V6, &e), 0, "deleted %s", e.msg);
+	is_str(ip(-1, "-6 route show default"), "", "is gone");
+	is_int(rtnl_route_default_del(nl, V6, &e), 0, "none is fine");
+	ok(rtnl_route_default(nl, V6, cidr("2001:db8::1/64").ip, br, &e) < 0,
+	   "a gateway nobody can reach: %s", e.msg);
+	ok(str_has_prefix(e.msg, "cannot route by 2001:db8::1: "), "says so");
 }
 
 static bool hears(int fd, const char *what, const uint8_t mac[6], uint32_t addr)
@@ -211,7 +272,9 @@ int main(void)
 	if (rtnl_open(&nl) < 0 || rtnl_bridge_add(nl, &b, &br, &e) < 0)
 		return 1;
 	addresses();
+	addresses_six();
 	routes();
+	routes_six();
 	endpoint();
 	rtnl_close(nl);
 	return tap_done();
