@@ -240,7 +240,7 @@ static void on_datagrams(struct watch *w, UNUSED uint32_t events)
 
 int flows_start(struct relay *r)
 {
-	struct sockaddr_storage sa;
+	struct sockaddr_storage sa = {0};
 	socklen_t len = sizeof(sa);
 	const int on = 1;
 

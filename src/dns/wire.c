@@ -626,7 +626,7 @@ static uint16_t keep_answers(struct wire_out *o, size_t len, size_t question, si
 	struct wire_in in = WIRE_IN(o->data, len);
 	unsigned answers = (unsigned)(o->data[6] << 8 | o->data[7]);
 	struct wire_rr rr;
-	uint16_t kept = 0;
+	unsigned kept = 0;
 
 	in.at = o->len = MIN(len, question);
 	for (; kept < answers; kept++) {
@@ -635,7 +635,7 @@ static uint16_t keep_answers(struct wire_out *o, size_t len, size_t question, si
 			break;
 		o->len = in.at;
 	}
-	return kept;
+	return (uint16_t)kept;
 }
 
 size_t response_fit(uint8_t *msg, size_t len, const struct dns_query *q)

@@ -133,7 +133,7 @@ static int read_network_opts(struct daemon_config *c, const struct option *o, co
 			     struct err *e)
 {
 	const char *driver, *key;
-	json_t *all = NULL, *unused, *opts, *v;
+	json_t *all = NULL, *unused, *opts = NULL, *v;
 	int r = json_get_obj(file, "Config", option_key(o), &all, e);
 
 	json_object_foreach(all, driver, unused)

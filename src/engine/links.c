@@ -62,7 +62,7 @@ int links_check(struct container *c, struct err *e)
 
 		split(*l, &to, &alias);
 		if (!*to || !*alias)
-			return err_invalid(e, "bad format for links: %s", *l);
+			return err_invalid(e, "bad format for links: %s:%s", to, alias);
 		if (engine_find(c->en, to, &other, NULL) < 0)
 			return err_invalid(
 				e, "could not get container for %s: No such container: %s", to, to);

@@ -95,6 +95,8 @@ int endpoint_make_names(struct endpoint *ep) MUST_CHECK;
 struct container_eps *container_eps_find(struct net *n, const char *id);
 /* sandbox.c */
 void sandbox_free(struct sandbox *sb);
+/* a netlink socket of its namespace, to which it stays bound */
+int sandbox_rtnl(const struct sandbox *sb, struct rtnl **ret, struct err *e) MUST_CHECK;
 int sandbox_attach(struct sandbox *sb, struct endpoint *ep, struct err *e) MUST_CHECK;
 void sandbox_detach(struct sandbox *sb, struct endpoint *ep); /* of a sandbox that lives on */
 struct endpoint *sandbox_best_gateway(const struct sandbox *sb, int fam); /* NULL: none */

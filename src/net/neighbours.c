@@ -78,22 +78,28 @@ static int zone_ask(const char *bridge, bool away, pid_t *ret, int *ret_pidfd)
 #define BUS "org.fedoraproject.FirewallD1"
 	const char *method = away ? BUS ".zone.removeInterface" : BUS ".zone.changeZoneOfInterface";
 	auto_free char *iface = str_printf("string:%s", bridge);
+	static const char zone[] = BUS ".zone", dest[] = "--dest=" BUS;
 	const char *busctl[] = {"busctl",
 				"--timeout=5",
 				"call",
 				BUS,
 				"/org/fedoraproject/FirewallD1",
-				BUS ".zone",
+				zone,
 				strrchr(method, '.') + 1,
 				"ss",
 				"trusted",
 				bridge,
 				NULL};
-	const char *dbus_send[] = {"dbus-send",	    "--system",
-				   "--print-reply", "--reply-timeout=5000",
-				   "--dest=" BUS,   "/org/fedoraproject/FirewallD1",
-				   method,	    "string:trusted",
-				   iface,	    NULL};
+	const char *dbus_send[] = {"dbus-send",
+				   "--system",
+				   "--print-reply",
+				   "--reply-timeout=5000",
+				   dest,
+				   "/org/fedoraproject/FirewallD1",
+				   method,
+				   "string:trusted",
+				   iface,
+				   NULL};
 	struct spawn s = SPAWN_INIT;
 
 	if (!iface)

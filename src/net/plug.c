@@ -109,20 +109,6 @@ int plug_choose(struct net *n, struct endpoint *ep, struct err *e)
 
 /* ---- inside the namespace ---- */
 
-/* A netlink socket of the container's: it stays bound to the namespace it was opened in. */
-static int open_inside(const struct sandbox *sb, struct rtnl **ret, struct err *e)
-{
-	struct netns_visit v;
-	int r = netns_enter(sb->netns, &v);
-
-	if (r < 0)
-		return err_sys(e, -r, "cannot enter the namespace of container %s",
-			       sb->container_name);
-	r = rtnl_open(ret);
-	netns_leave(&v);
-	return r < 0 ? err_sys(e, -r, "cannot open a netlink socket") : 0;
-}
-
 #define ADDRS_MAX 16
 
 static size_t addresses(const struct endpoint *ep, struct cidr list[ADDRS_MAX])
@@ -249,7 +235,7 @@ static void announce_again(void *data)
 	struct sandbox *sb = map_get(ep->nw->net->sandboxes, ep->owner->id);
 	auto_(rtnl_close) struct rtnl *nl = NULL;
 
-	if (sb && open_inside(sb, &nl, NULL) >= 0)
+	if (sb && sandbox_rtnl(sb, &nl, NULL) >= 0)
 		announce(nl, ep);
 	if (--ep->announce_left > 0)
 		source_timer_set(ep->announcing, ep->announce_ms);
@@ -281,7 +267,7 @@ int plug_inside(struct endpoint *ep, struct sandbox *sb, struct err *e)
 	int r = before_up(ep, sb, e);
 
 	if (r >= 0)
-		r = open_inside(sb, &nl, e);
+		r = sandbox_rtnl(sb, &nl, e);
 	if (r >= 0)
 		r = rtnl_endpoint_setup(nl, &s, e);
 	if (r >= 0) {
@@ -297,7 +283,7 @@ void plug_remove(const struct endpoint *ep, const struct sandbox *sb)
 	struct rtnl_link l;
 	struct err e = {0};
 
-	if (open_inside(sb, &nl, NULL) >= 0 && rtnl_link_get(nl, ep->ifname, &l) >= 0 &&
+	if (sandbox_rtnl(sb, &nl, NULL) >= 0 && rtnl_link_get(nl, ep->ifname, &l) >= 0 &&
 	    rtnl_link_del(nl, l.ifindex, &e) < 0)
 		log_warn("a link could not be removed: %s", e.msg);
 }
@@ -307,7 +293,7 @@ bool plug_there(const struct endpoint *ep, const struct sandbox *sb)
 	auto_(rtnl_close) struct rtnl *nl = NULL;
 	struct rtnl_link l;
 
-	return open_inside(sb, &nl, NULL) >= 0 && rtnl_link_get(nl, ep->ifname, &l) >= 0;
+	return sandbox_rtnl(sb, &nl, NULL) >= 0 && rtnl_link_get(nl, ep->ifname, &l) >= 0;
 }
 
 /* Down, without address, renamed. */
@@ -318,7 +304,7 @@ void plug_hide(const struct endpoint *ep, const struct sandbox *sb)
 	char name[16];
 	int r;
 
-	if (open_inside(sb, &nl, NULL) < 0 || rtnl_link_get(nl, ep->ifname, &l) < 0)
+	if (sandbox_rtnl(sb, &nl, NULL) < 0 || rtnl_link_get(nl, ep->ifname, &l) < 0)
 		return;
 	(void)snprintf(name, sizeof(name), "gone%s", ep->host_name + 4);
 	r = rtnl_link_up(nl, l.ifindex, false, NULL);

@@ -187,20 +187,27 @@ struct endpoint *sandbox_best_gateway(const struct sandbox *sb, int fam)
 	return best;
 }
 
-static int set_route(struct sandbox *sb, int fam, const struct endpoint *gw, struct err *e)
+int sandbox_rtnl(const struct sandbox *sb, struct rtnl **ret, struct err *e)
 {
-	auto_(rtnl_close) struct rtnl *nl = NULL;
 	struct netns_visit v;
-	struct rtnl_link l;
 	int r = netns_enter(sb->netns, &v);
 
 	if (r < 0)
 		return err_sys(e, -r, "cannot enter the namespace of container %s",
 			       sb->container_name);
-	r = rtnl_open(&nl);
-	netns_leave(&v); /* the socket stays bound to the namespace it was opened in */
+	r = rtnl_open(ret);
+	netns_leave(&v);
+	return r < 0 ? err_sys(e, -r, "cannot open a netlink socket") : 0;
+}
+
+static int set_route(struct sandbox *sb, int fam, const struct endpoint *gw, struct err *e)
+{
+	auto_(rtnl_close) struct rtnl *nl = NULL;
+	struct rtnl_link l;
+	int r = sandbox_rtnl(sb, &nl, e);
+
 	if (r < 0)
-		return err_sys(e, -r, "cannot open a netlink socket");
+		return r;
 	if (!gw)
 		return rtnl_route_default_del(nl, fam, e);
 	r = rtnl_link_get(nl, gw->ifname, &l);

@@ -89,6 +89,24 @@ static const struct {
 	 "NetworkingConfig.EndpointsConfig",
 	 "{\"foo\":{\"IPAMConfig\":{\"IPv4Address\":\"1.2.3.4\"},\"Aliases\":[\"x\",\"y\"],"
 	 "\"GwPriority\":5},\"bar\":{}}"},
+	{{"--network", "foo", "--ip6", "fd00::2", "--link-local-ip", "fe80::2", "--link", "db:x"},
+	 "NetworkingConfig.EndpointsConfig",
+	 "{\"foo\":{\"IPAMConfig\":{\"IPv6Address\":\"fd00::2\",\"LinkLocalIPs\":[\"fe80::2\"]},"
+	 "\"Links\":[\"db:x\"]}}"},
+	{{"--network", "foo", "--link", "db:x"}, "HostConfig.NetworkMode", "\"foo\""},
+	{{"--link", "db:x", "--link", "y"}, "HostConfig.Links", "[\"db:x\",\"y\"]"},
+	{{"--network", "NAME=foo,ip6=fd00::3,link-local-ip=169.254.1.1,mac-address=02:42:0:0:0:3",
+	  "--network", "name=bar,\"driver-opt=a=b,c\",driver-opt=d=e,gw-priority=-3"},
+	 "NetworkingConfig.EndpointsConfig",
+	 "{\"foo\":{\"IPAMConfig\":{\"IPv6Address\":\"fd00::3\",\"LinkLocalIPs\":[\"169.254.1.1\"]}"
+	 ","
+	 "\"MacAddress\":\"02:42:0:0:0:3\"},\"bar\":{\"DriverOpts\":{\"a\":\"b,c\",\"d\":\"e\"},"
+	 "\"GwPriority\":-3}}"},
+	{{"--dns", "fd00::53", "--dns", "9.9.9.9"}, "HostConfig.Dns", "[\"fd00::53\",\"9.9.9.9\"]"},
+	{{"--domainname", "example.org"}, "Domainname", "\"example.org\""},
+	{{"-p", "[::1]:8080:80"},
+	 "HostConfig.PortBindings",
+	 "{\"80/tcp\":[{\"HostIp\":\"::1\",\"HostPort\":\"8080\"}]}"},
 	{{"-p", "80", "-p", "127.0.0.1:81:81/udp"},
 	 "HostConfig.PortBindings",
 	 "{\"80/tcp\":[{\"HostIp\":\"\",\"HostPort\":\"\"}],\"81/udp\":[{\"HostIp\":\"127.0.0.1\","
@@ -156,6 +174,16 @@ static const struct {
 	 "invalid argument \"name=x,foo=1\" for \"--network\" flag: invalid field key foo"},
 	{{"--network", "name=x,ip=1.1.1.1", "--ip", "2.2.2.2"},
 	 "conflicting options: cannot specify both --ip and per-network ip"},
+	{{"--network", "name=x,gw-priority=high"},
+	 "invalid argument \"name=x,gw-priority=high\" for \"--network\" flag: invalid gw-priority "
+	 "(high)"},
+	{{"--network", "alias=x"},
+	 "invalid argument \"alias=x\" for \"--network\" flag: network name or ID is required: "
+	 "name=..."},
+	{{"--network", "name=x,ip6=fd00::1", "--ip6", "fd00::2"},
+	 "conflicting options: cannot specify both --ip6 and per-network ip6"},
+	{{"--network", "name=x,mac-address=2:2:2:2:2:2", "--mac-address", "2:2:2:2:2:3"},
+	 "conflicting options: cannot specify both --mac-address and per-network mac-address"},
 	{{"--ulimit", "nofile=20:10"},
 	 "invalid argument \"nofile=20:10\" for \"--ulimit\" flag: ulimit soft limit must be less "
 	 "than or equal to hard limit: 20 > 10"},
@@ -210,6 +238,27 @@ static void old_engine(void)
 	ok(!k && strstr(e.msg, "1.44"), "two networks: %s", e.msg);
 }
 
+/* Docker gives eth0 to the first: the engine has what was asked in its order. */
+static void order_kept(void)
+{
+	const char *argv[] = {"--network", "zeta", "--network", "alpha",
+			      "--network", "mid",  "img",	NULL};
+	struct err e = {0};
+	auto_json json_t *j = body_of(argv, 151, &e);
+	json_t *all = json_object_get(json_object_get(j, "NetworkingConfig"), "EndpointsConfig");
+	const char *names[4] = {NULL}, *key;
+	json_t *v;
+	size_t n = 0;
+
+	json_object_foreach(all, key, v)
+	{
+		(void)v;
+		names[n++ & 3] = key;
+	}
+	ok(n == 3 && streq(names[0], "zeta") && streq(names[1], "alpha") && streq(names[2], "mid"),
+	   "networks are asked for in the order of the command line");
+}
+
 int main(void)
 {
 	const char *argv[16];
@@ -234,5 +283,6 @@ int main(void)
 	}
 	relative_paths();
 	old_engine();
+	order_kept();
 	return tap_done();
 }

@@ -54,12 +54,19 @@ static char *settled_state(void)
 	return buf_take(&out);
 }
 
-static int create(struct err *e)
+/* A network of both families. */
+static int dual(const char *name, const char *subnet, struct err *e)
 {
-	struct network_spec s = world_spec("new", "10.31.0.0/24");
+	struct network_spec s = world_spec(name, subnet);
 	struct network *nw;
 
+	s.off[V6] = false;
 	return net_create(w.net, &s, &nw, NULL, e);
+}
+
+static int create(struct err *e)
+{
+	return dual("new", "10.31.0.0/24", e);
 }
 
 static int delete (struct err *e)
@@ -127,10 +134,11 @@ int main(void)
 
 	if (why)
 		return tap_skip_all(why);
+	w.config.ula = (struct cidr){world_ip("fd12:3456:789a::"), 48};
 	if (!ok(world_open(&w, &e) >= 0, "a world (%s)", e.msg))
 		return tap_done();
-	(void)world_network(&w, "a", "10.32.0.0/24");
-	(void)world_network(&w, "b", "10.33.0.0/24");
+	is_int(dual("a", "10.32.0.0/24", &e), 0, "a network %s", e.msg);
+	is_int(dual("b", "10.33.0.0/24", &e), 0, "another %s", e.msg);
 	each_write("create", create);
 	each_write("remove", delete);
 	each_write("endpoint", join);

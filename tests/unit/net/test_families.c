@@ -287,6 +287,65 @@ static void asked_addresses(void)
 	world_unmake(&w, nw);
 }
 
+/* ---- networks without addresses, networks that are a configuration ---- */
+
+static void null_ipam(void)
+{
+	struct network_spec s = ask("bare", true, true);
+	struct network *nw;
+
+	s.ipam_driver = text("null");
+	nw = world_make(&w, &s);
+	if (!nw || !run('1', "web", "bare"))
+		return;
+	is_str(bridge_addr(nw, ""), "none", "the host has no address there");
+	is_str(world_ask(world_ns('1'), "ip -o addr show eth0 scope global"), "",
+	       "nor has a container");
+	is_int(network_spec_of(nw)->n_ipam, 0, "none is shown");
+	is_str(world_ask(world_ns('1'), "ip route"), "", "no route");
+	world_leave(&w, '1');
+	world_unmake(&w, nw);
+}
+
+static void config_only(void)
+{
+	struct network_ipam row = {text("10.7.0.0/24"), NULL, text("10.7.0.9"), NULL};
+	struct network_spec s = ask("plan", true, false);
+	struct endpoint_spec es = {.container_id = world_id('1'), .container_name = "web"};
+	struct network *plan, *nw, *x;
+	struct endpoint *ep;
+	struct err e = {0};
+
+	s.config_only = true;
+	s.ipam = &row;
+	s.n_ipam = 1;
+	plan = world_make(&w, &s);
+	if (!plan)
+		return;
+	is_str(network_driver(plan), "null", "a configuration has no driver");
+	ok(!network_bridge(plan), "nor a bridge");
+	is_err(net_endpoint_add(w.net, plan, &es, &ep, &e), e, ERR_FORBIDDEN,
+	       "cannot create endpoint on configuration-only network");
+	s = ask("made", true, false);
+	s.config_from = text("plan");
+	nw = world_make(&w, &s);
+	is_str(nw ? bridge_addr(nw, "-4") : NULL, "inet 10.7.0.9/24", "a network made of it");
+	s.name = text("again");
+	is_err(net_create(w.net, &s, &x, NULL, &e), e, ERR_FORBIDDEN,
+	       "invalid pool request: Pool overlaps with other one on this address space");
+	is_err(net_remove(w.net, plan, &e), e, ERR_FORBIDDEN,
+	       "configuration network \"plan\" is in use");
+	world_close(&w, false);
+	is_int(world_open(&w, &e), 0, "the next life %s", e.msg);
+	is_int(net_recovered(w.net, &e), 0, "recovered %s", e.msg);
+	is_int(net_find(w.net, "plan", &plan, &e), 0, "it is known");
+	is_int(net_find(w.net, "made", &nw, &e), 0, "and what was made of it");
+	ok(network_spec_of(plan)->config_only && streq(network_spec_of(nw)->config_from, "plan"),
+	   "as what they are");
+	world_unmake(&w, nw);
+	world_unmake(&w, plan);
+}
+
 /* ---- the default bridge: --ipv6, --bip6, --fixed-cidr-v6, --default-gateway-v6 ---- */
 
 static void default_bridge(void)
@@ -353,6 +412,8 @@ int main(void)
 	dual_container();
 	single_containers();
 	asked_addresses();
+	null_ipam();
+	config_only();
 	world_settle(&w);
 	after = world_state();
 	is_str(after, before, "nothing of it stays");

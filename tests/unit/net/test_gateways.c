@@ -4,7 +4,11 @@
  * which network has a container's default route, a family each
  */
 
+#include <arpa/inet.h>
+#include <linux/if_ether.h>
+#include <linux/if_packet.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "base/fs.h"
 #include "base/str.h"
@@ -416,6 +420,50 @@ static void interfaces(void)
 	world_unmake(&w, wan);
 }
 
+/* ---- announcements ---- */
+
+/* ARP frames on the bridge in which sender and target are the same address (RFC 5227, 3) */
+static unsigned heard(int fd)
+{
+	uint8_t frame[128];
+	unsigned n = 0;
+
+	while (recv(fd, frame, sizeof(frame), MSG_DONTWAIT) >= 42)
+		n += !memcmp(frame + 28, frame + 38, 4);
+	return n;
+}
+
+static void announced(void)
+{
+	struct network *nw = network("loud", false, NULL);
+	struct endpoint_spec s = {.container_id = world_id('1'), .container_name = "c"};
+	struct sockaddr_ll on = {.sll_family = AF_PACKET, .sll_protocol = htons(ETH_P_ARP)};
+	auto_close int fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, htons(ETH_P_ARP));
+	struct endpoint *ep;
+	struct err e = {0};
+
+	if (!nw)
+		return;
+	on.sll_ifindex = nw->ifindex;
+	is_int(bind(fd, (struct sockaddr *)&on, sizeof(on)), 0, "somebody listens");
+	s.driver_opts = json_pack("{ssss}", "com.docker.network.advertise_addr_nmsgs", "3",
+				  "com.docker.network.advertise_addr_ms", "100");
+	is_int(net_endpoint_add(w.net, nw, &s, &ep, &e), 0, "three times %s", e.msg);
+	json_decref(s.driver_opts);
+	is_int(world_start(&w, world_id('1'), "c", NULL, &e), 0, "started %s", e.msg);
+	ok(heard(fd) >= 1, "its address is announced");
+	is_int(ep->announce_left, 2, "two times more");
+	for (int i = 0; i < 100 && ep->announcing; i++)
+		(void)loop_run_once(w.loop, 100);
+	ok(!ep->announcing && heard(fd) >= 2, "and it is");
+	net_sandbox_stop(w.net, world_id('1'));
+	is_int(world_start(&w, world_id('1'), "c", NULL, &e), 0, "again %s", e.msg);
+	net_sandbox_stop(w.net, world_id('1'));
+	ok(!ep->announcing, "whoever stops says no more");
+	world_leave(&w, '1');
+	world_unmake(&w, nw);
+}
+
 int main(void)
 {
 	const char *why = world_enter();
@@ -440,6 +488,7 @@ int main(void)
 	elections();
 	family_lost();
 	interfaces();
+	announced();
 	world_settle(&w);
 	after = world_state();
 	is_str(after, before, "nothing of it stays");

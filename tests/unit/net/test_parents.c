@@ -166,6 +166,28 @@ static void shared_parent(void)
 	removed("one");
 }
 
+/* What was made for one network and serves another goes with the last. (A veth stands for the VLAN,
+ * which this kernel may lack.) */
+static void made_parent(void)
+{
+	static const char *const on[] = {"parent=lan0.50", NULL};
+	struct rtnl_link l;
+	struct err e;
+
+	(void)world_ask(NULL, "ip link add lan0.50 type veth peer name other50");
+	is_int(rtnl_link_get(w.net->rtnl, "lan0.50", &l), 0, "an interface");
+	is_int(rtnl_link_group(w.net->rtnl, l.ifindex, GROUP_PARENT, &e), 0, "of ours");
+	is_int(create("macvlan", "one", "10.82.0.0/24", on, &e), 0, "one network %s", e.msg);
+	is_int(create("macvlan", "two", "10.83.0.0/24", on, &e), 0, "another %s", e.msg);
+	world_close(&w, false);
+	is_int(world_open(&w, &e), 0, "the next life %s", e.msg);
+	is_int(net_recovered(w.net, &e), 0, "recovered %s", e.msg);
+	removed("one");
+	is_int(rtnl_link_get(w.net->rtnl, "lan0.50", &l), 0, "the other needs it still");
+	removed("two");
+	is_int(rtnl_link_get(w.net->rtnl, "lan0.50", &l), -ENODEV, "gone with the last");
+}
+
 /* ---- containers on it ---- */
 
 static const char *const lan[] = {"lan", NULL};
@@ -324,6 +346,7 @@ int main(void)
 	mistakes();
 	kinds();
 	shared_parent();
+	made_parent();
 	attached();
 	live_connect();
 	next_life();

@@ -209,9 +209,12 @@ static void kept_networks(void)
 
 static void run_two(void)
 {
+	struct network_spec s = world_spec("site", "10.44.0.0/24");
+	struct network *nw;
 	struct err e = {0};
 
-	if (!world_network(&w, "site", "10.44.0.0/24") ||
+	s.off[V6] = false;
+	if (net_create(w.net, &s, &nw, NULL, &e) < 0 ||
 	    world_join(&w, world_id('1'), "web", site, &e) < 0 ||
 	    world_start(&w, world_id('1'), "web", pub, &e) < 0 ||
 	    world_join(&w, world_id('2'), "api", site, &e) < 0 ||
@@ -289,6 +292,7 @@ static void untouched(void)
 	before = world_state();
 	is_int(world_lookup_at(API_NS, "web"), 0x0a2c0002, "with no daemon, names are answered");
 	is_int(world_talk_from(WORLD_OUTSIDE, WORLD_HOST_ADDR, 8080, 2000), 0, "and ports reached");
+	is_int(world_reach(WORLD_OUTSIDE, WORLD_HOST_ADDR6, 8080, 2000), 0, "by IPv6, too");
 	watcher = watch_port(&fd);
 	if (!again())
 		return;
@@ -297,6 +301,7 @@ static void untouched(void)
 	read_watch(watcher, fd);
 	after = world_state();
 	is_str(after, before, "nothing was touched");
+	is_int(world_reach(WORLD_OUTSIDE, WORLD_HOST_ADDR6, 8080, 2000), 0, "IPv6 neither");
 	is_int(world_lookup_at(API_NS, "web"), 0x0a2c0002, "names are answered");
 	world_close(&w, false);
 	if (!again())
@@ -332,6 +337,7 @@ static void links_lost(void)
 	server = world_serve_at(WEB_NS, 80);
 	is_int(world_talk_from(WORLD_OUTSIDE, WORLD_HOST_ADDR, 8080, 2000), 0,
 	       "web is reached again");
+	is_int(world_reach(WORLD_OUTSIDE, WORLD_HOST_ADDR6, 8080, 2000), 0, "by IPv6, too");
 	is_int(world_talk_from(API_NS, 0x0a2c0002, 80, 2000), 0, "by its old address");
 	world_end(server);
 	world_close(&w, false);
@@ -423,6 +429,7 @@ int main(void)
 
 	if (why)
 		return tap_skip_all(why);
+	w.config.ula = (struct cidr){world_ip("fd12:3456:789a::"), 48};
 	if (!ok(world_outside(&e) >= 0, "a neighbour (%s)", e.msg))
 		return tap_done();
 	half_networks();

@@ -49,6 +49,31 @@ static const struct row {
 	 BAD "every ip-range or gateway must have a corresponding subnet"},
 	{"10.0.0.0/31", NULL, NULL, NULL,
 	 BAD "invalid subnet 10.0.0.0/31: prefix lengths from 1 to 30 have room for containers"},
+	{"2001:db8::/64", "2001:db8::/80", "2001:db8::1", "2001:db8::9", NULL},
+	{"2001:db8::1/64", NULL, NULL, NULL,
+	 BAD "invalid subnet 2001:db8::1/64: it should be 2001:db8::/64"},
+	{"2001:db8::/64", "10.0.0.0/24", "10.0.0.1", "10.0.0.2",
+	 BAD "invalid ip-range 10.0.0.0/24: parent subnet is an IPv6 block\n"
+	     "invalid gateway 10.0.0.1: parent subnet is an IPv6 block\n"
+	     "invalid auxiliary address host: parent subnet is an IPv6 block"},
+	{"2001:db8::/64", "2001:db8::/48", "2001:db9::1", "2001:db9::2",
+	 BAD "invalid ip-range 2001:db8::/48: CIDR block is bigger than its parent subnet "
+	     "2001:db8::/64\n"
+	     "invalid gateway 2001:db9::1: parent subnet 2001:db8::/64 doesn't contain this "
+	     "address\n"
+	     "invalid auxiliary address host: parent subnet 2001:db8::/64 doesn't contain this "
+	     "address"},
+	{"fe80::/64", NULL, NULL, NULL,
+	 BAD "invalid subnet fe80::/64: it clashes with the Link-Local prefix 'fe80::/64'"},
+	{"fe80::/10", NULL, NULL, NULL,
+	 BAD "invalid subnet fe80::/10: it clashes with the Link-Local prefix 'fe80::/64'"},
+	{"2001:db8::/127", NULL, NULL, NULL,
+	 BAD
+	 "invalid subnet 2001:db8::/127: prefix lengths from 1 to 126 have room for containers"},
+	{"0.0.0.0/24", NULL, NULL, NULL, NULL}, /* a size alone */
+	{"::/64", NULL, NULL, NULL, NULL},
+	{"0.0.0.0/0", NULL, NULL, NULL,
+	 BAD "invalid subnet 0.0.0.0/0: prefix lengths from 1 to 30 have room for containers"},
 };
 
 static char *text(const char *s)
@@ -95,6 +120,66 @@ static void several(void)
 	network_spec_done(&copy);
 }
 
+static void two_of_six(void)
+{
+	struct network_ipam two[] = {{text("2001:db8:1::/64")}, {text("2001:db8:2::/64")}};
+	struct network_spec s = {.name = text("n"), .ipam = two, .n_ipam = 2};
+	struct err e = {0};
+
+	is_err(network_ipam_check(&s, &e), e, ERR_FORBIDDEN,
+	       "bridge driver doesn't support multiple subnets");
+}
+
+/* What IPv6 brought: families, configuration networks, IPAM's driver and options. */
+static void new_fields(void)
+{
+	static const bool families[][N_FAMILIES] = {{false, true}, {true, false}, {false, false}};
+
+	for (size_t i = 0; i < ARRAY_SIZE(families); i++) {
+		struct network_spec s = {.name = text("x"),
+					 .config_only = i == 1,
+					 .config_from = i == 2 ? text("plan") : NULL,
+					 .ipam_driver = text("null"),
+					 .off = {families[i][V4], families[i][V6]}};
+		struct network a = {.own_parent = i == 0}, b = {0};
+		struct err e = {0};
+		char *json = NULL;
+
+		s.ipam_options = json_pack("{ss}", "a", "b");
+		is_int(network_spec_copy(&s, &a.spec), 0, "copied");
+		is_int(network_spec_to_json(&a, &json, &e), 0, "written");
+		is_int(network_spec_from_json(json, &b, &e), 0, "read %s", e.msg);
+		ok(b.spec.off[V4] == s.off[V4] && b.spec.off[V6] == s.off[V6], "families");
+		ok(b.spec.config_only == s.config_only && b.own_parent == a.own_parent, "flags");
+		is_str(b.spec.config_from, s.config_from, "where its configuration is from");
+		is_str(b.spec.ipam_driver, "null", "IPAM's driver");
+		ok(json_equal(b.spec.ipam_options, s.ipam_options), "and options");
+		free(json);
+		json_decref(s.ipam_options);
+		network_spec_done(&a.spec);
+		network_spec_done(&b.spec);
+	}
+}
+
+/* The first version's rows know IPv4 alone. */
+static void old_row(void)
+{
+	static const char row[] = "{\"driver\":\"bridge\",\"ipam_driver\":\"default\",\"internal\":"
+				  "true,\"attachable\":false,"
+				  "\"options\":{},\"labels\":{},\"mac\":\"02:00:00:00:00:01\","
+				  "\"predefined\":false,\"default_bridge\":false,\"ipam\":[{"
+				  "\"subnet\":\"10.0.0.0/24\",\"range\":null,\"gateway\":"
+				  "\"10.0.0.1\",\"aux\":null}]}";
+	struct network nw = {0};
+	struct err e = {0};
+
+	is_int(network_spec_from_json(row, &nw, &e), 0, "read %s", e.msg);
+	ok(!nw.spec.off[V4] && nw.spec.off[V6] && !nw.spec.config_only && nw.spec.internal,
+	   "as what it was");
+	is_str(nw.spec.ipam_driver, "default", "IPAM's driver");
+	network_spec_done(&nw.spec);
+}
+
 static void there_and_back(void)
 {
 	struct network_ipam row = {text("10.0.0.0/24"), text("10.0.0.64/26"), text("10.0.0.1"),
@@ -135,6 +220,9 @@ int main(void)
 {
 	table();
 	several();
+	two_of_six();
+	new_fields();
+	old_row();
 	there_and_back();
 	return tap_done();
 }
