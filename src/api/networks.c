@@ -193,6 +193,8 @@ void networks_create(struct api_call *c)
 		api_error(c, &e);
 		return;
 	}
+	if (c->version < 147 && spec.off[V6]) /* those clients say false whatever was asked */
+		spec.given[V6] = false;
 	r = engine_network_create(c->en, &spec, &nw, &warning, &e);
 	network_spec_done(&spec);
 	if (r < 0)

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/fs.h"
@@ -57,6 +58,20 @@ static int from_outside(int fam, uint16_t port, int ms)
 }
 
 /* A program of that name listens on @ip:@port (a child); its pid. */
+/* Tries for a while: the resolver closes its part of a port that was given up a moment later. */
+static int squat(int fd, const struct sockaddr_storage *sa, socklen_t len)
+{
+	const struct timespec pause = {.tv_nsec = 5000000};
+	int r = -1;
+
+	for (int i = 0; r < 0 && i < 400; i++) {
+		r = bind(fd, (const struct sockaddr *)sa, len);
+		if (r < 0)
+			(void)nanosleep(&pause, NULL);
+	}
+	return r < 0 ? r : listen(fd, 1);
+}
+
 static int squatter(struct ip ip, uint16_t port)
 {
 	int p[2], one = 1;
@@ -75,8 +90,7 @@ static int squatter(struct ip ip, uint16_t port)
 			(void)setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &one, sizeof(one));
 		(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
 		(void)prctl(PR_SET_NAME, "squatter");
-		if (bind(fd, (struct sockaddr *)&sa, len) < 0 || listen(fd, 1) < 0 ||
-		    write(p[1], "+", 1) != 1)
+		if (squat(fd, &sa, len) < 0 || write(p[1], "+", 1) != 1)
 			_exit(1);
 		for (;;)
 			(void)pause();
