@@ -114,6 +114,49 @@ static bool covered(const struct collect *c, const struct net_publish *p)
 	return false;
 }
 
+static int by_place(const void *a, const void *b)
+{
+	const struct net_publish *x = a, *y = b;
+
+	if (x->proto != y->proto)
+		return x->proto < y->proto ? -1 : 1;
+	if (ip_cmp(x->host_ip, y->host_ip) != 0)
+		return ip_cmp(x->host_ip, y->host_ip);
+	if (!x->host_port != !y->host_port) /* those without a number stand in no range */
+		return x->host_port ? -1 : 1;
+	return x->port != y->port ? x->port - y->port : x->host_port - y->host_port;
+}
+
+static bool goes_on(const struct net_publish *a, const struct net_publish *b)
+{
+	return a->proto == b->proto && ip_eq(a->host_ip, b->host_ip) && a->host_port &&
+	       a->host_port_end - a->host_port == a->port_end - a->port &&
+	       b->host_port_end - b->host_port == b->port_end - b->port &&
+	       b->port == a->port_end + 1 && b->host_port == a->host_port_end + 1;
+}
+
+/* Clients write a range out, port by port; here it is one again, and one element of the firewall.
+ */
+static void merge(struct collect *c)
+{
+	size_t n = 0;
+
+	if (c->n < 2)
+		return;
+	qsort(c->list, c->n, sizeof(*c->list), by_place);
+	for (size_t i = 1; i < c->n; i++) {
+		struct net_publish *last = &c->list[n];
+
+		if (goes_on(last, &c->list[i])) {
+			last->port_end = c->list[i].port_end;
+			last->host_port_end = c->list[i].host_port_end;
+		} else {
+			c->list[++n] = c->list[i];
+		}
+	}
+	c->n = n + 1;
+}
+
 int publish_collect(const struct container *c, struct net_publish **ret, size_t *ret_n,
 		    struct err *e)
 {
@@ -137,6 +180,7 @@ int publish_collect(const struct container *c, struct net_publish **ret, size_t 
 		free(all.list);
 		return r == -ENOMEM ? err_nomem(e) : r;
 	}
+	merge(&all);
 	*ret = all.list;
 	*ret_n = all.n;
 	return 0;

@@ -176,6 +176,30 @@ static void published(void)
 	free(p);
 }
 
+/* As clients write "-p 9000-9002:9000-9002 -p 9003:9003 -p 9004:80 -p 9005:9005/udp". */
+static void ranges(void)
+{
+	struct container *c = world_container(
+		&w, "rng", "{}",
+		"{\"PortBindings\": {\"9002/tcp\": [{\"HostPort\": \"9002\"}], \"9000/tcp\": "
+		"[{\"HostPort\": \"9000\"}], \"9001/tcp\": [{\"HostPort\": \"9001\"}], "
+		"\"9003/tcp\": [{\"HostPort\": \"9003\"}, {\"HostPort\": \"\"}], \"80/tcp\": "
+		"[{\"HostPort\": \"9004\"}], \"9004/udp\": [{\"HostPort\": \"9004\"}], "
+		"\"9004/tcp\": [{\"HostIp\": \"::1\", \"HostPort\": \"9004\"}]}}");
+	struct net_publish *p = NULL;
+	struct err e = {0};
+	size_t n = 0, found = 0;
+
+	is_int(publish_collect(c, &p, &n, &e), 0, "collected (%s)", e.msg);
+	is_int(n, 5, "four of them are one");
+	for (size_t i = 0; i < n; i++)
+		if (p[i].port == 9000)
+			found += p[i].port_end == 9003 && p[i].host_port == 9000 &&
+				 p[i].host_port_end == 9003;
+	is_int(found, 1, "a range again");
+	free(p);
+}
+
 static void names(void)
 {
 	static const char *const good[] = {"ab", "a.b", "a_b-c", "0x", "A1"};
@@ -222,6 +246,7 @@ int main(void)
 	completed();
 	entrypoints();
 	published();
+	ranges();
 	names();
 	signals();
 	world_close(&w);
