@@ -257,7 +257,9 @@ char *world_state(void)
 		{"ip", "-4", "-o", "addr", NULL},
 		{"ip", "-6", "-o", "addr", "show", "scope", "global", NULL},
 		{"ip", "-4", "route", NULL},
-		{"nft", "-s", "list", "ruleset", NULL},
+		/* where it is owned the table tells by whom, now */
+		{"sh", "-c",
+		 "nft -s list ruleset | sed 's/ # progname.*//; /^\tflags .*persist$/d'", NULL},
 	};
 	auto_buf struct buf all = BUF_INIT(8 << 20);
 
