@@ -16,7 +16,7 @@ import standin  # noqa: E402
 import test_matrix as matrix  # noqa: E402
 
 PROGRAM = """#!/bin/sh
-export LD_LIBRARY_PATH=%(top)s/usr/lib/x86_64-linux-gnu XTABLES_LIBDIR=%(top)s/usr/lib/x86_64-linux-gnu/xtables
+export LD_LIBRARY_PATH=%(top)s/usr/lib/x86_64-linux-gnu:%(top)s/lib/x86_64-linux-gnu XTABLES_LIBDIR=%(top)s/usr/lib/x86_64-linux-gnu/xtables
 exec %(path)s "$@"
 """
 COMMENT = "atoll: its own table has judged these"
