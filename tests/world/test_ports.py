@@ -116,19 +116,19 @@ def test_a_long_range_is_one_element(w):
     """The client writes it out; here it is one again, without a descriptor a port."""
     w.docker("network", "create", "--ipv6", "long")
     before = len(os.listdir("/proc/%d/fd" % w.engine.pid))
-    w.docker("run", "-d", "--name", "wide", "--network", "long", "-p", "30000-33999:30000-33999", IMAGE, "sleep", "600")
+    w.docker("run", "-d", "--name", "wide", "--network", "long", "-p", "20000-23999:20000-23999", IMAGE, "sleep", "600")
     for family, target in (("4", w.address("wide")), ("6", w.address6("wide"))):
-        contains(w.sh("nft list map inet atoll range" + family), "tcp . 30000-33999 : " + target)
+        contains(w.sh("nft list map inet atoll range" + family), "tcp . 20000-23999 : " + target)
     check(len(os.listdir("/proc/%d/fd" % w.engine.pid)) < before + 100, "descriptors")
-    servers.Echo(w._bound("c:wide", "0.0.0.0", 33999))
-    servers.Echo(w._bound("c:wide", "::", 33999))
-    check(w.tcp_reach("internet", HOST_UP, 33999) and w.tcp_reach("internet", HOST_UP6, 33999), "its last port")
+    servers.Echo(w._bound("c:wide", "0.0.0.0", 23999))
+    servers.Echo(w._bound("c:wide", "::", 23999))
+    check(w.tcp_reach("internet", HOST_UP, 23999) and w.tcp_reach("internet", HOST_UP6, 23999), "its last port")
     equal(len(w.inspect("wide")["NetworkSettings"]["Ports"]), 4000)
-    text = w.docker_fails("run", "-d", "--name", "late", "--network", "long", "-p", "33999:80", IMAGE, "true", code=125)
+    text = w.docker_fails("run", "-d", "--name", "late", "--network", "long", "-p", "23999:80", IMAGE, "true", code=125)
     contains(text, "port is already allocated (by container wide)")
     w.kill9()
     w.start()
-    check(w.tcp_reach("internet", HOST_UP6, 33999), "after kill -9")
+    check(w.tcp_reach("internet", HOST_UP6, 23999), "after kill -9")
 
 
 
