@@ -37,7 +37,7 @@ def label(way, what):
 
 ROWS = []
 for _way, (_name, _flow, _cpu, _rtt, _new) in WAYS.items():
-    ROWS += [Row(label(_way, "throughput"), "Gbit/s", "traffic, " + _way, "high", _flow, why=TRANSLATED if _flow == NEAR else ""),
+    ROWS += [Row(label(_way, "throughput"), "Gbit/s", "traffic, " + _way, "high", _flow, why=TRANSLATED if _flow == NEAR else COPIES if _flow else ""),
              Row(label(_way, "CPU"), "ms per Gbit", "traffic, " + _way, "low", _cpu, why=COPIES if _cpu else ""),
              Row(label(_way, "round trip"), "µs", "traffic, " + _way, "low", _rtt, why=TRANSLATED if _rtt == NEAR else ""),
              Row(label(_way, "new connections"), "per s", "traffic, " + _way, "high", _new)]
