@@ -20,18 +20,16 @@
 #include "base/str.h"
 #include "net/internal.h"
 
-static const char *const files[] = {"/proc/sys/net/bridge/bridge-nf-call-iptables",
-				    "/proc/sys/net/bridge/bridge-nf-call-ip6tables"};
+#define SYS "/proc/sys/"
+static const char *const files[] = {SYS "net/bridge/bridge-nf-call-iptables",
+				    SYS "net/bridge/bridge-nf-call-ip6tables"};
 
 static bool is_on(void)
 {
 	bool on = false;
 
-	for (size_t i = 0; i < ARRAY_SIZE(files); i++) {
-		auto_buf struct buf b = BUF_INIT(16);
-
-		on = on || (fs_read(files[i], 8, &b) >= 0 && buf_str(&b)[0] == '1');
-	}
+	for (size_t i = 0; i < ARRAY_SIZE(files); i++)
+		on = on || netns_sysctl_first(files[i] + strlen(SYS)) == '1';
 	return on;
 }
 

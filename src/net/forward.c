@@ -32,10 +32,9 @@ static int note_link(const struct rtnl_link *l, void *data)
 
 static bool is_on(const char *key)
 {
-	auto_free char *path = str_printf("/proc/sys/%s", key);
-	auto_buf struct buf b = BUF_INIT(16);
+	char first = netns_sysctl_first(key);
 
-	return path && fs_read(path, 8, &b) >= 0 && buf_str(&b)[0] != '0' && b.len;
+	return first && first != '0';
 }
 
 /* A link that listens to router advertisements goes on doing so as a router. */
@@ -45,15 +44,12 @@ static void keep_listening(void)
 	struct dirent *de;
 
 	while (d && (de = readdir(d))) {
-		auto_free char *key = NULL, *path = NULL;
-		auto_buf struct buf b = BUF_INIT(16);
+		auto_free char *key = NULL;
 
 		if (de->d_name[0] == '.')
 			continue;
 		key = str_printf("net/ipv6/conf/%s/accept_ra", de->d_name);
-		path = key ? str_printf("/proc/sys/%s", key) : NULL;
-		if (path && fs_read(path, 8, &b) >= 0 && buf_str(&b)[0] == '1' &&
-		    netns_sysctl(key, "2") < 0)
+		if (key && netns_sysctl_first(key) == '1' && netns_sysctl(key, "2") < 0)
 			log_warn("router advertisements are not listened to any more link=%s",
 				 de->d_name);
 	}

@@ -54,17 +54,14 @@ static int default_options(struct net *n, struct network *nw)
 	struct rtnl_link l;
 	const char *name = *nw->bridge ? nw->bridge : "docker0";
 	bool drop[N_FAMILIES] = {false};
-	int r;
+	int r, own_mtu = c->mtu ? c->mtu : host_uplink_mtu(n);
 
 	if (streq(name, "docker0") && rtnl_link_get(n->rtnl, name, &l) >= 0 &&
 	    l.group != GROUP_BRIDGE)
 		name = "atoll0"; /* another engine's */
 	if (ip_set(c->default_bind))
 		(void)ip_str(c->default_bind, ip);
-	(void)snprintf(mtu, sizeof(mtu), "%d",
-		       c->mtu		    ? c->mtu
-		       : host_uplink_mtu(n) ? host_uplink_mtu(n)
-					    : 1500);
+	(void)snprintf(mtu, sizeof(mtu), "%d", own_mtu ? own_mtu : 1500);
 	r = set_option(o, "com.docker.network.bridge.default_bridge", "true");
 	if (r >= 0)
 		r = set_option(o, "com.docker.network.bridge.enable_icc",

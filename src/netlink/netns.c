@@ -47,6 +47,14 @@ int netns_sysctl(const char *key, const char *value)
 	return path ? fs_write_str(path, value) : -ENOMEM;
 }
 
+char netns_sysctl_first(const char *key)
+{
+	auto_free char *path = str_printf("/proc/sys/%s", key);
+	auto_buf struct buf b = BUF_INIT(16);
+
+	return path && fs_read(path, 8, &b) >= 0 ? buf_str(&b)[0] : '\0';
+}
+
 static int make_pin(const char *path)
 {
 	auto_close int fd = open(path, O_RDONLY | O_CREAT | O_CLOEXEC, 0444);

@@ -29,3 +29,5 @@ void netns_leave(struct netns_visit *v); /* aborts if the way back fails: going 
 					    namespace would be worse */
 /* write a sysctl ("net/ipv4/ip_forward") in the namespace the calling thread is in */
 int netns_sysctl(const char *key, const char *value) MUST_CHECK;
+/* the first character of its value; '\0' where there is none */
+char netns_sysctl_first(const char *key);

@@ -37,7 +37,7 @@ static int take_router(struct net_family *f, struct ip router, struct err *e)
 static int bridge_parse(struct net *n, struct network *nw, struct err *e)
 {
 	struct network *other;
-	int r = options_bridge(nw, e);
+	int uplink, r = options_bridge(nw, e);
 
 	if (r < 0)
 		return r;
@@ -54,8 +54,9 @@ static int bridge_parse(struct net *n, struct network *nw, struct err *e)
 		rand_bytes(nw->mac, sizeof(nw->mac));
 		nw->mac[0] = (uint8_t)((nw->mac[0] & 0xfc) | 0x02); /* local, unicast */
 	}
-	if (!nw->mtu && host_uplink_mtu(n) >= 1280 && host_uplink_mtu(n) != MTU)
-		nw->mtu = host_uplink_mtu(n);
+	uplink = nw->mtu ? 0 : host_uplink_mtu(n);
+	if (uplink >= 1280 && uplink != MTU)
+		nw->mtu = uplink;
 	r = subnets_take(n, nw, e);
 	for (int fam = 0; r >= 0 && nw->default_bridge && fam < N_FAMILIES; fam++)
 		r = take_router(&nw->fam[fam], n->config.default_gw[fam], e);
@@ -255,10 +256,9 @@ static int disable_v6(const struct network *nw, struct err *e)
 
 static bool bridge_says(const struct network *nw, const char *name, char value)
 {
-	auto_free char *path = str_printf("/proc/sys/net/ipv6/conf/%s/%s", nw->bridge, name);
-	auto_buf struct buf b = BUF_INIT(16);
+	auto_free char *key = str_printf("net/ipv6/conf/%s/%s", nw->bridge, name);
 
-	return path && fs_read(path, 8, &b) >= 0 && buf_str(&b)[0] == value;
+	return key && netns_sysctl_first(key) == value;
 }
 
 /* Off and on again, so that the link-local address is made without duplicate-address detection:
