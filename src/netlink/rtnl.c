@@ -274,10 +274,7 @@ int rtnl_port_set(struct rtnl *nl, int ifindex, unsigned mask, unsigned flags, s
 		enum rtnl_port flag;
 		uint16_t attr;
 	} table[] = {{RTNL_PORT_HAIRPIN, IFLA_BRPORT_MODE},
-		     {RTNL_PORT_ISOLATED, IFLA_BRPORT_ISOLATED},
-		     {RTNL_PORT_NO_LEARNING, IFLA_BRPORT_LEARNING},
-		     {RTNL_PORT_NEIGH_SUPPRESS, IFLA_BRPORT_NEIGH_SUPPRESS},
-		     {RTNL_PORT_LOCKED, IFLA_BRPORT_LOCKED}};
+		     {RTNL_PORT_ISOLATED, IFLA_BRPORT_ISOLATED}};
 	struct nlmsghdr *nh = rtnl_link_msg(nl, RTM_SETLINK, 0, ifindex);
 	struct ifinfomsg *ifi = mnl_nlmsg_get_payload(nh);
 	struct nlattr *prot;
@@ -285,56 +282,13 @@ int rtnl_port_set(struct rtnl *nl, int ifindex, unsigned mask, unsigned flags, s
 
 	ifi->ifi_family = AF_BRIDGE;
 	prot = nlsock_nest(&nl->s, nh, IFLA_PROTINFO | NLA_F_NESTED);
-	for (size_t i = 0; i < ARRAY_SIZE(table); i++) {
-		bool on = flags & table[i].flag;
-
+	for (size_t i = 0; i < ARRAY_SIZE(table); i++)
 		if (mask & table[i].flag)
-			nlsock_u8(&nl->s, nh, table[i].attr,
-				  on != (table[i].flag == RTNL_PORT_NO_LEARNING));
-	}
+			nlsock_u8(&nl->s, nh, table[i].attr, (flags & table[i].flag) != 0);
 	if (prot)
 		mnl_attr_nest_end(nh, prot);
 	return rtnl_fail(nl, nlsock_call(&nl->s, nh, NULL, NULL), e, "cannot set the bridge port",
 			 index_name(ifindex, name));
-}
-
-int rtnl_port_flags(struct rtnl *nl, int ifindex, bool hairpin, bool isolated, struct err *e)
-{
-	return rtnl_port_set(
-		nl, ifindex, RTNL_PORT_HAIRPIN | RTNL_PORT_ISOLATED,
-		(hairpin ? RTNL_PORT_HAIRPIN : 0) | (isolated ? RTNL_PORT_ISOLATED : 0), e);
-}
-
-static int fdb(struct rtnl *nl, uint16_t type, uint16_t flags, int port, const uint8_t mac[6])
-{
-	struct nlmsghdr *nh = nlsock_begin(&nl->s, type, flags);
-	struct ndmsg *nd = mnl_nlmsg_put_extra_header(nh, sizeof(*nd));
-
-	nd->ndm_family = AF_BRIDGE;
-	nd->ndm_ifindex = port;
-	nd->ndm_state = NUD_NOARP; /* static: never aged out, though not the bridge's own */
-	nd->ndm_flags = NTF_MASTER;
-	nlsock_put(&nl->s, nh, NDA_LLADDR, mac, 6);
-	return nlsock_call(&nl->s, nh, NULL, NULL);
-}
-
-int rtnl_fdb_add(struct rtnl *nl, int port, const uint8_t mac[6], struct err *e)
-{
-	char name[16];
-
-	return rtnl_fail(nl, fdb(nl, RTM_NEWNEIGH, NLM_F_CREATE | NLM_F_REPLACE, port, mac), e,
-			 "cannot add a forwarding entry to bridge port", index_name(port, name));
-}
-
-int rtnl_fdb_del(struct rtnl *nl, int port, const uint8_t mac[6], struct err *e)
-{
-	int r = fdb(nl, RTM_DELNEIGH, 0, port, mac);
-	char name[16];
-
-	return r == -ENOENT || r == -ENODEV
-		       ? 0
-		       : rtnl_fail(nl, r, e, "cannot delete a forwarding entry of bridge port",
-				   index_name(port, name));
 }
 
 int rtnl_link_del(struct rtnl *nl, int ifindex, struct err *e)

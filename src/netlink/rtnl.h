@@ -72,21 +72,12 @@ struct rtnl_veth {
  * (rtnl_endpoint_setup). @ret_ifindex: host end */
 int rtnl_veth_add(struct rtnl *nl, const struct rtnl_veth *v, int *ret_ifindex,
 		  struct err *e) MUST_CHECK;
-int rtnl_port_flags(struct rtnl *nl, int ifindex, bool hairpin, bool isolated,
-		    struct err *e) MUST_CHECK;
 enum rtnl_port {
-	RTNL_PORT_HAIRPIN = 1,	      /* frames may leave where they came in */
-	RTNL_PORT_ISOLATED = 2,	      /* none to another isolated port */
-	RTNL_PORT_NO_LEARNING = 4,    /* senders' addresses are not remembered */
-	RTNL_PORT_NEIGH_SUPPRESS = 8, /* ARP and ND answered by the bridge for whom it knows */
-	RTNL_PORT_LOCKED = 16,	      /* only senders with an fdb entry here (Linux 5.18) */
+	RTNL_PORT_HAIRPIN = 1,	/* frames may leave where they came in */
+	RTNL_PORT_ISOLATED = 2, /* none to another isolated port */
 };
 int rtnl_port_set(struct rtnl *nl, int ifindex, unsigned mask, unsigned flags,
-		  struct err *e) MUST_CHECK; /* those of @mask */
-/* a static forwarding entry: @mac is at that bridge port; there already: 0 */
-int rtnl_fdb_add(struct rtnl *nl, int port, const uint8_t mac[6], struct err *e) MUST_CHECK;
-int rtnl_fdb_del(struct rtnl *nl, int port, const uint8_t mac[6],
-		 struct err *e) MUST_CHECK;				   /* gone: 0 */
+		  struct err *e) MUST_CHECK;				   /* those of @mask */
 int rtnl_link_del(struct rtnl *nl, int ifindex, struct err *e) MUST_CHECK; /* gone already: 0 */
 int rtnl_group_del(struct rtnl *nl, uint32_t group,
 		   struct err *e) MUST_CHECK; /* all links of a group */

@@ -443,7 +443,9 @@ static int bridge_attach(struct net *n, struct endpoint *ep, struct sandbox *sb,
 	if (r >= 0 && nw->big_tcp)
 		r = set_gso(n, nw, e);
 	if (r >= 0 && (hairpin || isolated))
-		r = rtnl_port_flags(n->rtnl, ifindex, hairpin, isolated, e);
+		r = rtnl_port_set(
+			n->rtnl, ifindex, RTNL_PORT_HAIRPIN | RTNL_PORT_ISOLATED,
+			(hairpin ? RTNL_PORT_HAIRPIN : 0) | (isolated ? RTNL_PORT_ISOLATED : 0), e);
 	if (r >= 0)
 		r = tell_firewall(n, ep, false, e);
 	return r < 0 ? r : plug_inside(ep, sb, e);

@@ -2,6 +2,7 @@
 /* steps.h - what many tests of net/ do, each a test of its own (tap.h counts a file) */
 #pragma once
 
+#include "base/fs.h"
 #include "tap.h"
 #include "world.h"
 
@@ -48,4 +49,25 @@ static inline void world_leave(struct world *w, char letter)
 			ok(false, "%s", e.msg);
 			break;
 		}
+}
+
+/* The beginning of a test of both families: a neighbour outside, an engine with IPv6 addresses.
+ * Return: false, the rest makes no sense; end with *@ret. */
+static inline bool world_begins_dual(struct world *w, int *ret)
+{
+	const char *why = world_enter();
+	struct err e = {0};
+
+	if (!why && !fs_exists("/proc/sys/net/ipv6"))
+		why = "a kernel without IPv6";
+	if (why) {
+		*ret = tap_skip_all(why);
+		return false;
+	}
+	w->config.ula = (struct cidr){world_ip("fd12:3456:789a::"), 48};
+	if (ok(world_outside(&e) >= 0, "a neighbour (%s)", e.msg) &&
+	    ok(world_open(w, &e) >= 0, "a world (%s)", e.msg))
+		return true;
+	*ret = tap_done();
+	return false;
 }

@@ -389,18 +389,11 @@ static void default_bridge(void)
 
 int main(void)
 {
-	const char *why = world_enter();
 	auto_free char *before = NULL, *after = NULL;
-	struct err e = {0};
+	int ended;
 
-	if (why)
-		return tap_skip_all(why);
-	if (!fs_exists("/proc/sys/net/ipv6"))
-		return tap_skip_all("a kernel without IPv6");
-	w.config.ula = (struct cidr){world_ip("fd12:3456:789a::"), 48};
-	if (!ok(world_outside(&e) >= 0, "a neighbour (%s)", e.msg) ||
-	    !ok(world_open(&w, &e) >= 0, "a world (%s)", e.msg))
-		return tap_done();
+	if (!world_begins_dual(&w, &ended))
+		return ended;
 	before = world_state();
 	chosen();
 	sizes();

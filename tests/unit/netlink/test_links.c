@@ -100,27 +100,6 @@ static void veths(void)
 	ok(rtnl_link_get(inside, "eth1", &l) == -ENODEV, "and no peer either");
 }
 
-static void port_flags(void)
-{
-	static const struct {
-		bool hairpin, isolated;
-		const char *want[2];
-	} rows[] = {{true, false, {"1", "0"}},
-		    {true, true, {"1", "1"}},
-		    {false, true, {"0", "1"}},
-		    {false, false, {"0", "0"}}};
-	int port = (int)if_nametoindex("veth1");
-	struct err e = {0};
-
-	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
-		is_int(rtnl_port_flags(nl, port, rows[i].hairpin, rows[i].isolated, &e), 0,
-		       "hairpin %d, isolated %d", rows[i].hairpin, rows[i].isolated);
-		is_str(space_link("veth1/brport/hairpin_mode"), rows[i].want[0], "hairpin");
-		is_str(space_link("veth1/brport/isolated"), rows[i].want[1], "isolated");
-	}
-	ok(rtnl_port_flags(nl, 1, true, true, &e) < 0, "lo is no bridge port: %s", e.msg);
-}
-
 static void changes(void)
 {
 	int br = (int)if_nametoindex("br0");
@@ -221,7 +200,6 @@ int main(void)
 		return 1;
 	bridges();
 	veths();
-	port_flags();
 	changes();
 	moved();
 	removed();

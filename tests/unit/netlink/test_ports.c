@@ -1,27 +1,20 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* test_ports.c - a bridge's ports: flags, static entries, a spoofed sender; and BIG TCP on all
- * links */
+/* test_ports.c - a bridge's ports: their flags; and BIG TCP on all links */
 
 #include <net/if.h>
 
-#include <arpa/inet.h>
-#include <linux/if_ether.h>
-#include <linux/if_packet.h>
-#include <poll.h>
-#include <sys/socket.h>
+#include <fcntl.h>
+#include <unistd.h>
 
 #include "base/ip.h"
 #include "netlink/rtnl.h"
 #include "space.h"
 #include "tap.h"
 
-#define KIND 0x88b5 /* IEEE 802, for local experiments */
-
 static struct rtnl *nl;
 static int here;
-static int port_a, port_b;
-static const uint8_t mac_a[6] = {2, 0x42, 0, 0, 0, 1}, mac_b[6] = {2, 0x42, 0, 0, 0, 2},
-		     spoofed[6] = {2, 0x42, 0, 0, 0, 3};
+static int port_a;
+static const uint8_t mac_a[6] = {2, 0x42, 0, 0, 0, 1}, mac_b[6] = {2, 0x42, 0, 0, 0, 2};
 static const struct rtnl_gso big = {RTNL_BIG_TCP, RTNL_BIG_TCP};
 
 static int port(const char *name, const char *peer, const uint8_t mac[6], struct rtnl_gso gso)
@@ -59,7 +52,7 @@ static void sizes(void)
 
 	is_int(rtnl_bridge_add(nl, &b, &br, &e), 0, "a bridge %s", e.msg);
 	port_a = port("va", "pa", mac_a, big);
-	port_b = port("vb", "pb", mac_b, (struct rtnl_gso){.ipv4 = RTNL_BIG_TCP});
+	(void)port("vb", "pb", mac_b, (struct rtnl_gso){.ipv4 = RTNL_BIG_TCP});
 	for (const char *const *n = (const char *const[]){"va", "pa", NULL}; *n; n++) {
 		g = gso_of(*n);
 		ok(g.ipv4 == RTNL_BIG_TCP && g.ipv6 == RTNL_BIG_TCP, "%s has it", *n);
@@ -87,9 +80,7 @@ static void flags(void)
 		enum rtnl_port flag;
 		const char *file, *on, *off;
 	} rows[] = {{RTNL_PORT_HAIRPIN, "va/brport/hairpin_mode", "1", "0"},
-		    {RTNL_PORT_ISOLATED, "va/brport/isolated", "1", "0"},
-		    {RTNL_PORT_NO_LEARNING, "va/brport/learning", "0", "1"},
-		    {RTNL_PORT_NEIGH_SUPPRESS, "va/brport/neigh_suppress", "1", "0"}};
+		    {RTNL_PORT_ISOLATED, "va/brport/isolated", "1", "0"}};
 	unsigned all = 0;
 	struct err e = {0};
 
@@ -106,68 +97,6 @@ static void flags(void)
 	ok(rtnl_port_set(nl, 1, all, 0, &e) < 0, "lo is no port: %s", e.msg);
 }
 
-/* ---- frames ---- */
-
-static int raw(const char *name)
-{
-	struct sockaddr_ll ll = {.sll_family = AF_PACKET,
-				 .sll_protocol = htons(KIND),
-				 .sll_ifindex = (int)if_nametoindex(name)};
-	int fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, htons(KIND));
-
-	if (fd < 0 || bind(fd, (struct sockaddr *)&ll, sizeof(ll)) < 0)
-		printf("# no packet socket\n");
-	return fd;
-}
-
-static void send_frame(int fd, const uint8_t from[6], uint8_t mark)
-{
-	uint8_t f[60] = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff};
-
-	memcpy(f + 6, from, 6);
-	f[12] = KIND >> 8;
-	f[13] = KIND & 0xff;
-	f[14] = mark;
-	if (send(fd, f, sizeof(f), 0) < 0)
-		printf("# not sent\n");
-}
-
-/* The mark of the next frame that arrives, 0 for none. */
-static int next_frame(int fd)
-{
-	struct pollfd p = {.fd = fd, .events = POLLIN};
-	uint8_t f[128];
-
-	return poll(&p, 1, 5000) == 1 && recv(fd, f, sizeof(f), 0) > 14 ? f[14] : 0;
-}
-
-static void entries(void)
-{
-	int a = raw("pa"), b = raw("pb");
-	struct err e = {0};
-
-	send_frame(a, spoofed, 1);
-	is_int(next_frame(b), 1, "anybody's name as a sender");
-	is_int(rtnl_port_set(nl, port_a, RTNL_PORT_LOCKED | RTNL_PORT_NO_LEARNING,
-			     RTNL_PORT_LOCKED | RTNL_PORT_NO_LEARNING, &e),
-	       0, "a locked port %s", e.msg);
-	is_int(rtnl_fdb_del(nl, port_a, spoofed, &e), 0, "what was learned is forgotten");
-	is_int(rtnl_fdb_add(nl, port_a, mac_a, &e), 0, "an entry %s", e.msg);
-	is_int(rtnl_fdb_add(nl, port_a, mac_a, &e), 0, "twice");
-	send_frame(a, spoofed, 2);
-	send_frame(a, mac_a, 3);
-	is_int(next_frame(b), 3, "then only its own");
-	is_int(rtnl_fdb_del(nl, port_a, mac_a, &e), 0, "the entry taken away");
-	is_int(rtnl_fdb_del(nl, port_a, mac_a, &e), 0, "gone already is fine");
-	is_int(rtnl_fdb_add(nl, port_a, spoofed, &e), 0, "another");
-	send_frame(a, mac_a, 4);
-	send_frame(a, spoofed, 5);
-	is_int(next_frame(b), 5, "is another sender");
-	ok(rtnl_fdb_add(nl, 1, mac_a, &e) < 0, "lo is no port: %s", e.msg);
-	close(a);
-	close(b);
-}
-
 int main(void)
 {
 	const char *why = space_enter();
@@ -179,7 +108,6 @@ int main(void)
 		return 1;
 	sizes();
 	flags();
-	entries();
 	close(here);
 	rtnl_close(nl);
 	return tap_done();

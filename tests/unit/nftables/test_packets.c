@@ -885,7 +885,8 @@ static bool bridge_nf(bool on)
 	    netns_sysctl("net/bridge/bridge-nf-call-ip6tables", v) < 0)
 		return false;
 	for (int p = A; p < PLACES; p++)
-		if (rtnl_port_flags(nl, ports[p], on, places[p].isolated, NULL) < 0)
+		if (rtnl_port_set(nl, ports[p], RTNL_PORT_HAIRPIN, on ? RTNL_PORT_HAIRPIN : 0,
+				  NULL) < 0)
 			return false;
 	brnf = on;
 	return true;
@@ -913,7 +914,8 @@ int main(void)
 	for (int p = HOST; p < PLACES; p++)
 		serve((enum place)p);
 	for (int p = A; p < PLACES; p++)
-		if (places[p].isolated && rtnl_port_flags(nl, ports[p], false, true, &e) < 0)
+		if (places[p].isolated &&
+		    rtnl_port_set(nl, ports[p], RTNL_PORT_ISOLATED, RTNL_PORT_ISOLATED, &e) < 0)
 			printf("# %s\n", e.msg);
 	(void)bridge_nf(false); /* where there is no such switch it is off */
 	all("off");
