@@ -4,7 +4,6 @@
 
 #include <string.h>
 
-#include "base/fs.h"
 #include "base/str.h"
 #include "net/internal.h"
 #include "steps.h"

@@ -10,7 +10,6 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#include "base/fs.h"
 #include "base/str.h"
 #include "net/internal.h"
 #include "steps.h"

@@ -13,7 +13,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "base/fs.h"
 #include "base/str.h"
 #include "net/internal.h"
 #include "steps.h"
