@@ -9,8 +9,32 @@
 #include "base/ip.h"
 #include "base/limits.h"
 #include "base/str.h"
+#include "engine/life.h"
 #include "image/image.h"
 #include "storage/storage.h"
+
+static void health_json(struct jsonw *w, const struct container *k)
+{
+	const struct container_health *h = container_health(k);
+	char when[RFC3339_SIZE];
+
+	if (!h)
+		return;
+	jsonw_object(w, "Health");
+	jsonw_str(w, "Status", health_status_name(h->status));
+	jsonw_i64(w, "FailingStreak", h->streak);
+	jsonw_array(w, "Log");
+	for (size_t i = 0; i < h->n_log; i++) {
+		jsonw_object(w, NULL);
+		jsonw_str(w, "Start", clock_rfc3339(h->log[i].start_ns, when));
+		jsonw_str(w, "End", clock_rfc3339(h->log[i].end_ns, when));
+		jsonw_i64(w, "ExitCode", h->log[i].exit_code);
+		jsonw_str(w, "Output", h->log[i].output);
+		jsonw_end_object(w);
+	}
+	jsonw_end_array(w);
+	jsonw_end_object(w);
+}
 
 static void state_json(struct jsonw *w, const struct container *k)
 {
@@ -19,9 +43,9 @@ static void state_json(struct jsonw *w, const struct container *k)
 	char when[RFC3339_SIZE];
 
 	jsonw_object(w, "State");
-	jsonw_str(w, "Status", container_status_name(st->status));
+	jsonw_str(w, "Status", container_state_name(st));
 	jsonw_bool(w, "Running", st->status == CONTAINER_RUNNING || restarting);
-	jsonw_bool(w, "Paused", false);
+	jsonw_bool(w, "Paused", st->paused);
 	jsonw_bool(w, "Restarting", restarting);
 	jsonw_bool(w, "OOMKilled", st->oom_killed);
 	jsonw_bool(w, "Dead", st->status == CONTAINER_DEAD);
@@ -30,6 +54,7 @@ static void state_json(struct jsonw *w, const struct container *k)
 	jsonw_str(w, "Error", st->error);
 	jsonw_str(w, "StartedAt", clock_rfc3339(st->started_ns, when));
 	jsonw_str(w, "FinishedAt", clock_rfc3339(st->finished_ns, when));
+	health_json(w, k);
 	jsonw_end_object(w);
 }
 

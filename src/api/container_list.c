@@ -105,6 +105,13 @@ static void host_config_json(struct jsonw *w, const struct container *k, const s
 	jsonw_end_object(w);
 }
 
+static enum health_status health_of(const struct container *k)
+{
+	const struct container_health *h = container_health(k);
+
+	return h ? h->status : HEALTH_NONE;
+}
+
 /* @size NULL: without sizes */
 static void row(struct jsonw *w, struct container *k, const struct api_call *c, const int64_t *size)
 {
@@ -113,7 +120,7 @@ static void row(struct jsonw *w, struct container *k, const struct api_call *c, 
 	auto_json json_t *mounts = container_mounts(k);
 
 	container_command(k, &command);
-	status_text(container_state(k), clock_real_ns(), &status);
+	status_text(container_state(k), health_of(k), clock_real_ns(), &status);
 	jsonw_object(w, NULL);
 	jsonw_str(w, "Id", container_id(k));
 	jsonw_array(w, "Names");
@@ -129,7 +136,7 @@ static void row(struct jsonw *w, struct container *k, const struct api_call *c, 
 		jsonw_json(w, "Labels", labels);
 	else
 		jsonw_raw(w, "Labels", "{}");
-	jsonw_str(w, "State", container_status_name(container_state(k)->status));
+	jsonw_str(w, "State", container_state_name(container_state(k)));
 	jsonw_str(w, "Status", buf_str(&status));
 	host_config_json(w, k, c);
 	networks_json(w, k, c);
@@ -184,7 +191,7 @@ static bool status_fits(const struct query *q, const struct container *k)
 	char text[12];
 
 	(void)snprintf(text, sizeof(text), "%d", st->exit_code);
-	return (up || q->all) && filters_exact(q->f, "status", container_status_name(st->status)) &&
+	return (up || q->all) && filters_exact(q->f, "status", container_state_name(st)) &&
 	       (!filters_get(q->f, "exited") ||
 		(!up && st->started_ns && filters_exact(q->f, "exited", text)));
 }
@@ -285,9 +292,9 @@ static bool fits(const struct query *q, struct container *k)
 	       (!q->since_ns || ns > q->since_ns) && pattern_fits(q->f, "id", container_id(k)) &&
 	       name_fits(q->f, k) &&
 	       filters_labels(q->f, "label", json_get(container_config(k), "Labels")) &&
-	       filters_exact(q->f, "health", "none") && filters_exact(q->f, "is-task", "false") &&
-	       network_fits(q, k) && volume_fits(q, k) && ancestor_fits(q, k) &&
-	       port_fits(q, k, "publish") && port_fits(q, k, "expose");
+	       filters_exact(q->f, "health", health_status_name(health_of(k))) &&
+	       filters_exact(q->f, "is-task", "false") && network_fits(q, k) && volume_fits(q, k) &&
+	       ancestor_fits(q, k) && port_fits(q, k, "publish") && port_fits(q, k, "expose");
 }
 
 static int named_time(const struct query *q, const char *key, int64_t *ret, struct err *e)
@@ -316,6 +323,14 @@ static int values_ok(const struct filters *f, struct err *e)
 			known = known || streq(*v, container_status_name(s));
 		if (!known)
 			return err_invalid(e, "invalid filter 'status=%s'", *v);
+	}
+	for (v = filters_get(f, "health"); v && *v; v++) {
+		bool known = false;
+
+		for (enum health_status s = HEALTH_NONE; s <= HEALTH_UNHEALTHY; s++)
+			known = known || streq(*v, health_status_name(s));
+		if (!known)
+			return err_invalid(e, "unrecognized filter value for health: %s", *v);
 	}
 	for (v = filters_get(f, "exited"); v && *v; v++)
 		if (parse_i64(*v, &n) < 0)

@@ -68,6 +68,20 @@ static int platform_fits(const struct api_call *c, struct err *e)
 			     image ? image : "", platform, machine_name());
 }
 
+/* What an API version did not have yet, or still has. */
+static int older_clients(struct api_call *c, char ***warnings)
+{
+	json_t *host = json_get(c->body, "HostConfig");
+
+	if (c->version < 144)
+		(void)json_object_del(json_get(c->body, "Healthcheck"), "StartInterval");
+	if (c->version < 142 && json_integer_value(json_get(host, "KernelMemory")) > 0)
+		return strv_add(warnings,
+				"Your kernel does not support kernel memory limit capabilities or "
+				"the cgroup is not mounted. Limitation discarded.");
+	return 0;
+}
+
 void containers_create(struct api_call *c)
 {
 	auto_buf struct buf out = BUF_INIT(LIMIT_JSON_BODY);
@@ -79,6 +93,8 @@ void containers_create(struct api_call *c)
 
 	if (r >= 0)
 		r = platform_fits(c, &e);
+	if (r >= 0)
+		r = older_clients(c, &warnings) < 0 ? err_nomem(&e) : 0;
 	if (r >= 0)
 		r = engine_create(c->en, api_query(c, "name"), c->body, &k, &warnings, &e);
 	if (r < 0) {

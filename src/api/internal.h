@@ -142,6 +142,12 @@ void containers_rename(struct api_call *c);
 void containers_wait(struct api_call *c);
 void containers_resize(struct api_call *c);
 void containers_prune(struct api_call *c);
+/* life.c, stats.c */
+void containers_pause(struct api_call *c);
+void containers_unpause(struct api_call *c);
+void containers_update(struct api_call *c);
+void containers_top(struct api_call *c);
+void containers_stats(struct api_call *c);
 /* container_list.c, container_json.c */
 void containers_list(struct api_call *c);
 void containers_inspect(struct api_call *c);

@@ -41,15 +41,27 @@ static void ended_text(const struct container_state *st, int64_t now_ns, struct 
 	(void)buf_puts(out, " ago");
 }
 
-void status_text(const struct container_state *st, int64_t now_ns, struct buf *out)
+static void up_text(const struct container_state *st, enum health_status health, int64_t now_ns,
+		    struct buf *out)
+{
+	(void)buf_puts(out, "Up ");
+	status_duration(now_ns - st->started_ns, out);
+	if (st->paused)
+		(void)buf_puts(out, " (Paused)");
+	else if (health != HEALTH_NONE)
+		(void)buf_printf(out, " (%s%s)", health == HEALTH_STARTING ? "health: " : "",
+				 health_status_name(health));
+}
+
+void status_text(const struct container_state *st, enum health_status health, int64_t now_ns,
+		 struct buf *out)
 {
 	switch (st->status) {
 	case CONTAINER_CREATED:
 		(void)buf_puts(out, "Created");
 		return;
 	case CONTAINER_RUNNING:
-		(void)buf_puts(out, "Up ");
-		status_duration(now_ns - st->started_ns, out);
+		up_text(st, health, now_ns, out);
 		return;
 	case CONTAINER_REMOVING:
 		(void)buf_puts(out, "Removal In Progress");

@@ -13,6 +13,7 @@
 #include "base/str.h"
 #include "engine/config.h"
 #include "image/manifest.h"
+#include "runtime/control.h"
 
 /* ---- ping ---- */
 
@@ -100,17 +101,18 @@ void system_version(struct api_call *c)
 
 static void info_counts(struct jsonw *w, struct engine *en)
 {
-	int64_t all = 0, running = 0;
+	int64_t all = 0, running = 0, paused = 0;
 
 	for (struct container *k = NULL; (k = engine_container_next(en, k));) {
 		all++;
-		running += container_running(k);
+		paused += container_state(k)->paused;
+		running += container_running(k) && !container_state(k)->paused;
 	}
 	jsonw_str(w, "ID", engine_id(en));
 	jsonw_i64(w, "Containers", all);
 	jsonw_i64(w, "ContainersRunning", running);
-	jsonw_i64(w, "ContainersPaused", 0);
-	jsonw_i64(w, "ContainersStopped", all - running);
+	jsonw_i64(w, "ContainersPaused", paused);
+	jsonw_i64(w, "ContainersStopped", all - running - paused);
 	jsonw_u64(w, "Images", images_count(engine_images(en)));
 }
 
@@ -142,19 +144,19 @@ static void info_abilities(struct jsonw *w, const struct api_call *c)
 {
 	struct engine *en = c->en;
 	const struct daemon_config *config = engine_config(en);
-	bool v1 = runtime_cgroup_version(engine_runtime(en)) == 1;
+	const struct rt_abilities *a = rt_abilities();
 	auto_buf struct buf forward = BUF_INIT(16);
 	char now[RFC3339_SIZE];
 
 	(void)fs_read("/proc/sys/net/ipv4/ip_forward", 16, &forward); /* unreadable: off */
-	jsonw_bool(w, "MemoryLimit", true);
-	jsonw_bool(w, "SwapLimit", true);
-	jsonw_bool(w, "CpuCfsPeriod", true);
-	jsonw_bool(w, "CpuCfsQuota", true);
-	jsonw_bool(w, "CPUShares", true);
-	jsonw_bool(w, "CPUSet", true);
-	jsonw_bool(w, "PidsLimit", true);
-	jsonw_bool(w, "OomKillDisable", v1);
+	jsonw_bool(w, "MemoryLimit", a->memory);
+	jsonw_bool(w, "SwapLimit", a->swap);
+	jsonw_bool(w, "CpuCfsPeriod", a->cpu_cfs);
+	jsonw_bool(w, "CpuCfsQuota", a->cpu_cfs);
+	jsonw_bool(w, "CPUShares", a->cpu_shares);
+	jsonw_bool(w, "CPUSet", a->cpuset);
+	jsonw_bool(w, "PidsLimit", a->pids);
+	jsonw_bool(w, "OomKillDisable", a->oom_kill_disable);
 	jsonw_bool(w, "IPv4Forwarding", buf_str(&forward)[0] == '1');
 	if (c->version < 150) {
 		/* what the fields promise, rules between containers of one bridge, holds here
@@ -168,8 +170,57 @@ static void info_abilities(struct jsonw *w, const struct api_call *c)
 	jsonw_str(w, "SystemTime", clock_rfc3339(clock_real_ns(), now));
 	jsonw_str(w, "LoggingDriver", "json-file");
 	jsonw_str(w, "CgroupDriver", "cgroupfs");
-	jsonw_str(w, "CgroupVersion", v1 ? "1" : "2");
+	jsonw_str(w, "CgroupVersion", a->v2 ? "2" : "1");
 	jsonw_i64(w, "NEventsListener", 0);
+}
+
+/* What containers cannot be limited in, in Docker's words. */
+static void info_warnings(struct jsonw *w)
+{
+	const struct rt_abilities *a = rt_abilities();
+	auto_buf struct buf forward = BUF_INIT(16);
+	const struct {
+		bool can;
+		const char *text;
+	} rows[] = {
+		{a->memory, "WARNING: No memory limit support"},
+		{a->swap, "WARNING: No swap limit support"},
+		{a->oom_kill_disable || a->v2, "WARNING: No oom kill disable support"},
+		{a->cpu_cfs, "WARNING: No cpu cfs quota support"},
+		{a->cpu_cfs, "WARNING: No cpu cfs period support"},
+		{a->cpu_shares, "WARNING: No cpu shares support"},
+		{a->cpuset, "WARNING: No cpuset support"},
+		{a->pids, "WARNING: No pids limit support"},
+		/* on v1 no kernel of today has weights: nothing that a user could do about */
+		{a->blkio_weight || !a->v2, "WARNING: No io.weight support"},
+		{a->blkio_weight_device || !a->v2, "WARNING: No io.weight (per device) support"},
+		{a->blkio_read_bps, a->v2 ? "WARNING: No io.max (rbps) support"
+					  : "WARNING: No blkio throttle.read_bps_device support"},
+		{a->blkio_write_bps, a->v2 ? "WARNING: No io.max (wbps) support"
+					   : "WARNING: No blkio throttle.write_bps_device support"},
+		{a->blkio_read_iops, a->v2 ? "WARNING: No io.max (riops) support"
+					   : "WARNING: No blkio throttle.read_iops_device support"},
+		{a->blkio_write_iops,
+		 a->v2 ? "WARNING: No io.max (wiops) support"
+		       : "WARNING: No blkio throttle.write_iops_device support"},
+		{fs_read("/proc/sys/net/ipv4/ip_forward", 16, &forward) < 0 ||
+			 buf_str(&forward)[0] == '1',
+		 "WARNING: IPv4 forwarding is disabled"},
+	};
+	bool any = false;
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		if (rows[i].can)
+			continue;
+		if (!any)
+			jsonw_array(w, "Warnings");
+		any = true;
+		jsonw_str(w, NULL, rows[i].text);
+	}
+	if (any)
+		jsonw_end_array(w);
+	else
+		jsonw_null(w, "Warnings");
 }
 
 /* PRETTY_NAME or VERSION_ID of os-release(5), without its quotes */
@@ -302,7 +353,7 @@ void system_info(struct api_call *c)
 	info_software(&w, c->en);
 	info_pools(&w, config);
 	jsonw_str(&w, "ProductLicense", "");
-	jsonw_null(&w, "Warnings");
+	info_warnings(&w);
 	jsonw_null(&w, "CDISpecDirs");
 	jsonw_end_object(&w);
 	api_json(c, 200, &b);

@@ -148,8 +148,7 @@ int clock_parse_rfc3339(const char *s, int64_t *ret_ns)
 	return 0;
 }
 
-/* Go's time.ParseDuration, whole and fractional units h m s ms us ns. */
-static int duration(const char *s, int64_t *ret_ns)
+int clock_parse_duration(const char *s, int64_t *ret_ns)
 {
 	static const struct {
 		const char *unit;
@@ -207,7 +206,7 @@ int clock_parse_stamp(const char *s, int64_t now_ns, int64_t *ret_ns)
 			return 0;
 		}
 	}
-	if (duration(s, &ago) < 0)
+	if (clock_parse_duration(s, &ago) < 0)
 		return -EINVAL;
 	*ret_ns = now_ns - ago;
 	return 0;

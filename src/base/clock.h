@@ -18,3 +18,5 @@ int clock_parse_rfc3339(const char *s, int64_t *ret_ns) MUST_CHECK; /* Z or +hh:
 /* API timestamps: "1700000000", "1700000000.123456789", RFC 3339, or Go durations "10m" before now
  */
 int clock_parse_stamp(const char *s, int64_t now_ns, int64_t *ret_ns) MUST_CHECK;
+/* Go's time.ParseDuration without a sign: "1m30s", "1.5h"; units h m s ms us ns */
+int clock_parse_duration(const char *s, int64_t *ret_ns) MUST_CHECK;

@@ -123,7 +123,7 @@ static const struct opt run_options[] = {
 const struct command cmd_create = {
 	.operands = "IMAGE [COMMAND] [ARG...]",
 	.summary = "Create a new container",
-	.tables = {{create_options, CREATE_OPTIONS}},
+	.tables = {{create_options, CREATE_OPTIONS}, {create_life_options, CREATE_LIFE_OPTIONS}},
 	.min = 1,
 	.max = -1,
 	.stop_at_operand = true,
@@ -219,7 +219,9 @@ static int run(struct cli *cli, const struct args *a, struct err *e)
 const struct command cmd_run = {
 	.operands = "IMAGE [COMMAND] [ARG...]",
 	.summary = "Create and run a new container from an image",
-	.tables = {{create_options, CREATE_OPTIONS}, OPT_TABLE(run_options)},
+	.tables = {{create_options, CREATE_OPTIONS},
+		   {create_life_options, CREATE_LIFE_OPTIONS},
+		   OPT_TABLE(run_options)},
 	.min = 1,
 	.max = -1,
 	.stop_at_operand = true,

@@ -13,6 +13,8 @@ extern const struct command cmd_attach, cmd_container_inspect, cmd_container_pru
 	cmd_start, cmd_stop, cmd_tag, cmd_version, cmd_volume_create, cmd_volume_inspect,
 	cmd_volume_ls, cmd_volume_prune, cmd_volume_rm, cmd_wait;
 
+extern const struct command cmd_pause, cmd_stats, cmd_top, cmd_unpause, cmd_update;
+
 /* ---- prune ---- */
 struct prune {
 	const char *path, *warning;

@@ -107,6 +107,8 @@ int create_body(struct buf *out, const struct args *a, const struct attached *at
 	jsonw_object(&w, NULL);
 	r = config(&w, a, at, version, e);
 	if (r >= 0)
+		r = create_health(&w, a, e);
+	if (r >= 0)
 		r = create_exposed(&w, a, e);
 	if (r >= 0)
 		r = create_host_config(&w, a, e);

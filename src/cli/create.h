@@ -9,6 +9,9 @@
 #define CREATE_OPTIONS 74
 extern const struct opt create_options[CREATE_OPTIONS]; /* what run and create share */
 
+#define CREATE_LIFE_OPTIONS 21
+extern const struct opt create_life_options[CREATE_LIFE_OPTIONS]; /* health and further limits */
+
 /* what is attached: -a, or standard output and error (and input with -i) */
 struct attached {
 	bool in, out, err;
@@ -20,6 +23,11 @@ struct attached create_attached(const struct args *a, bool detach);
 int create_body(struct buf *out, const struct args *a, const struct attached *at, unsigned version,
 		struct err *e) MUST_CHECK;
 int create_host_config(struct jsonw *w, const struct args *a, struct err *e) MUST_CHECK;
+/* create_life.c: Healthcheck, and the rarer limits of HostConfig */
+int create_health(struct jsonw *w, const struct args *a, struct err *e) MUST_CHECK;
+void create_limits(struct jsonw *w, const struct args *a);
+/* "on-failure:3" as an object under @key */
+int restart_object(struct jsonw *w, const char *key, const char *value, struct err *e) MUST_CHECK;
 /* NetworkingConfig */
 int create_networks(struct jsonw *w, const struct args *a, unsigned version,
 		    struct err *e) MUST_CHECK;

@@ -54,23 +54,30 @@ static void tmpfs(struct jsonw *w, char *const *values)
 	jsonw_end_object(w);
 }
 
-static int restart_policy(struct jsonw *w, const struct args *a, struct err *e)
+int restart_object(struct jsonw *w, const char *key, const char *value, struct err *e)
 {
-	const char *text = arg_str(a, "restart"), *colon = strchr(text, ':');
-	auto_free char *name = need(strndup(text, strcspn(text, ":")));
+	const char *colon = strchr(value, ':');
+	auto_free char *name = need(strndup(value, strcspn(value, ":")));
 	int64_t max = 0;
 
 	if (colon && parse_i64(colon + 1, &max) < 0)
 		return err_invalid(e, "invalid restart policy format: maximum retry count must be "
 				      "an integer");
-	if (arg_bool(a, "rm") && *name && !streq(name, "no"))
-		return err_invalid(e,
-				   "conflicting options: cannot specify both --restart and --rm");
-	jsonw_object(w, "RestartPolicy");
+	jsonw_object(w, key);
 	jsonw_str(w, "Name", name);
 	jsonw_i64(w, "MaximumRetryCount", max);
 	jsonw_end_object(w);
 	return 0;
+}
+
+static int restart_policy(struct jsonw *w, const struct args *a, struct err *e)
+{
+	const char *text = arg_str(a, "restart");
+
+	if (arg_bool(a, "rm") && *text && !streq(text, "no"))
+		return err_invalid(e,
+				   "conflicting options: cannot specify both --restart and --rm");
+	return restart_object(w, "RestartPolicy", text, e);
 }
 
 /* "seccomp=FILE" carries the file's content. */
@@ -233,6 +240,7 @@ int create_host_config(struct jsonw *w, const struct args *a, struct err *e)
 	objects(w, "Mounts", arg_list(a, "mount"), mount_object);
 	objects(w, "Ulimits", arg_list(a, "ulimit"), ulimit_object);
 	objects(w, "Devices", arg_list(a, "device"), device_object);
+	create_limits(w, a);
 	r = restart_policy(w, a, e);
 	if (r >= 0)
 		r = security(w, arg_list(a, "security-opt"), e);

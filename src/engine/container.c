@@ -10,7 +10,7 @@
 #include "base/limits.h"
 #include "base/log.h"
 #include "base/str.h"
-#include "engine/internal.h"
+#include "engine/life_internal.h"
 
 const char *container_status_name(enum container_status s)
 {
@@ -29,6 +29,12 @@ const char *container_status_name(enum container_status s)
 		return "dead";
 	}
 	return "";
+}
+
+const char *container_state_name(const struct container_state *st)
+{
+	return st->status == CONTAINER_RUNNING && st->paused ? "paused"
+							     : container_status_name(st->status);
 }
 
 static int status_parse(const char *s, enum container_status *ret)
@@ -67,6 +73,9 @@ void container_free(struct container *c)
 		free(t);
 	}
 	execs_drop(c);
+	health_free(c);
+	oom_forget(c);
+	samplers_drop(c);
 	(void)source_free(c->restart_timer);
 	list_remove(&c->node);
 	json_decref(c->config);
@@ -131,6 +140,8 @@ static void state_text(const struct container *c, struct buf *out)
 	jsonw_i64(&w, "restarts", c->st.restart_count);
 	jsonw_bool(&w, "manual_stop", c->st.manual_stop);
 	jsonw_bool(&w, "remove_volumes", c->remove_volumes);
+	jsonw_bool(&w, "paused", c->st.paused);
+	health_write(&w, c);
 	jsonw_end_object(&w);
 }
 
@@ -195,12 +206,13 @@ int container_load(struct engine *en, const struct container_row *r, struct cont
 					 .started_ns = ji(state, "started"),
 					 .finished_ns = ji(state, "finished"),
 					 .restart_count = (int)ji(state, "restarts"),
-					 .manual_stop = jb(state, "manual_stop")};
+					 .manual_stop = jb(state, "manual_stop"),
+					 .paused = jb(state, "paused")};
 	if (status_parse(js(state, "status"), &c->st.status) < 0 || !c->config || !c->host_config)
 		return err_set(e, ERR_INTERNAL, EBADMSG,
 			       "the store's row of container %s is unreadable", r->id);
 	if (str_set(&c->name, r->name) < 0 || str_set(&c->image_id, r->image_id) < 0 ||
-	    str_set(&c->st.error, js(state, "error")) < 0)
+	    str_set(&c->st.error, js(state, "error")) < 0 || health_read(c, state) < 0)
 		return err_nomem(e);
 	*ret = TAKE_PTR(c);
 	return 0;
@@ -458,14 +470,20 @@ int container_log_path(const struct container *c, char **ret)
 	return *ret ? 0 : -ENOMEM;
 }
 
-void container_event(struct container *c, const char *action, const char *key, const char *value)
+void container_event_with(struct container *c, const char *action, json_t *more)
 {
 	json_t *labels = jo(c->config, "Labels");
 	json_t *attr = labels ? json_copy(labels) : json_object();
 
 	(void)json_object_set_new(attr, "image", json_string(js(c->config, "Image")));
 	(void)json_object_set_new(attr, "name", json_string(c->name));
-	if (key)
-		(void)json_object_set_new(attr, key, json_string(value));
+	if (more)
+		(void)json_object_update(attr, more);
+	json_decref(more);
 	engine_event(c->en, "container", action, c->id, attr);
+}
+
+void container_event(struct container *c, const char *action, const char *key, const char *value)
+{
+	container_event_with(c, action, key ? json_pack("{s:s}", key, value) : NULL);
 }

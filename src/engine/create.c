@@ -12,7 +12,7 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "base/str.h"
-#include "engine/internal.h"
+#include "engine/life_internal.h"
 
 static int choose_name(struct engine *en, const char *name, struct container *c, struct err *e)
 {
@@ -171,6 +171,8 @@ int engine_create(struct engine *en, const char *name, json_t *body, struct cont
 	r = build(c, name, body, image, e);
 	if (r < 0)
 		return r;
+	if (resources_adjust(c->host_config, warnings) < 0)
+		return err_nomem(e);
 	r = storage_container_add(en->storage, c->id, e);
 	if (r >= 0)
 		r = db_begin(en->db, e);

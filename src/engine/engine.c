@@ -16,7 +16,7 @@
 #include "base/fs.h"
 #include "base/log.h"
 #include "base/str.h"
-#include "engine/internal.h"
+#include "engine/life_internal.h"
 #include "engine/locks.h"
 #include "engine/programs.h"
 
@@ -137,6 +137,7 @@ static void on_net_event(const char *what, const char *detail, void *data)
 static int open_maps(struct engine *en, struct err *e)
 {
 	list_init(&en->containers);
+	list_init(&en->tops);
 	if (map_new(&en->by_id) < 0 || map_new(&en->by_name) < 0 || map_new(&en->volumes) < 0 ||
 	    map_new(&en->execs) < 0 || events_open(en) < 0)
 		return err_nomem(e);
@@ -369,6 +370,8 @@ void engine_close(struct engine *en)
 	if (opened)
 		drain(en);
 	net_close(en->net, opened && !any_running(en));
+	if (en->tops.next)
+		tops_drop(en);
 	if (en->containers.next)
 		free_objects(en);
 	runtime_close(en->runtime);

@@ -74,6 +74,7 @@ struct container_state {
 	int64_t started_ns, finished_ns;
 	int restart_count;
 	bool manual_stop; /* a user stopped it: unless-stopped stays down over an engine restart */
+	bool paused;	  /* RUNNING, and frozen */
 };
 
 /* POST /containers/create. @name NULL: a random one. @warnings gets Docker's warnings. */

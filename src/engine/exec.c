@@ -7,9 +7,10 @@
 #include "base/json.h"
 #include "base/rand.h"
 #include "base/str.h"
-#include "engine/internal.h"
+#include "engine/life_internal.h"
 
-#define EXECS_KEPT 256 /* ended ones a container remembers for inspect */
+#define EXECS_KEPT     256 /* ended ones a container remembers for inspect */
+#define EXEC_EVENT_MAX (1u << 20)
 
 struct exec {
 	struct list node;
@@ -25,6 +26,9 @@ struct exec {
 	struct attachment *attachment; /* until it is ready */
 	void (*cb)(int result, struct attachment *a, const struct err *e, void *data);
 	void *data;
+	void (*ended)(int exit_code, void *data); /* of one of the engine's own; NULL: told */
+	void *ended_data;
+	bool own; /* nobody asks for it later: it is forgotten at its end */
 };
 
 static void exec_free(struct exec *x)
@@ -52,6 +56,15 @@ static void start_given_up(struct exec *x)
 	x->cb(r, NULL, &e, x->data);
 }
 
+static void tell_end(struct exec *x, int exit_code)
+{
+	void (*ended)(int exit_code, void *data) = x->ended;
+
+	x->ended = NULL;
+	if (ended)
+		ended(exit_code, x->ended_data);
+}
+
 /* An exec whose process still runs is freed when the runtime reports its end, which it does not
  * when all is being closed. */
 static void forget(struct exec *x)
@@ -66,8 +79,28 @@ static void forget(struct exec *x)
 	if (!awaited) {
 		if (x->starting)
 			start_given_up(x);
+		else
+			tell_end(x, -1);
 		exec_free(x);
 	}
+}
+
+void exec_on_end(struct exec *x, void (*ended)(int exit_code, void *data), void *data)
+{
+	x->ended = ended;
+	x->ended_data = data;
+	x->own = true;
+}
+
+void exec_forget(struct exec *x)
+{
+	x->ended = NULL;
+	forget(x);
+}
+
+int exec_pid(const struct exec *x)
+{
+	return x->pid;
 }
 
 void execs_drop(struct container *c)
@@ -129,7 +162,32 @@ static int running(const struct container *c, struct err *e)
 {
 	if (c->st.status == CONTAINER_RUNNING)
 		return 0;
+	if (c->st.status == CONTAINER_RESTARTING)
+		return err_conflict(
+			e, "Container %s is restarting, wait until the container is running",
+			c->id);
 	return err_conflict(e, "container %s is not running", c->id);
+}
+
+static int active(const struct container *c, struct err *e)
+{
+	int r = running(c, e);
+
+	if (r >= 0 && c->st.paused)
+		return err_conflict(e, "Container %s is paused, unpause the container before exec",
+				    c->name);
+	return r;
+}
+
+/* As Docker: "exec_create: sh -c x", the program alone with a blank behind it. */
+static void exec_event(const struct exec *x, const char *what)
+{
+	auto_buf struct buf action = BUF_INIT(EXEC_EVENT_MAX);
+
+	(void)buf_printf(&action, "%s: %s ", what, x->args[0]);
+	for (char **a = x->args + 1; *a; a++)
+		(void)buf_printf(&action, "%s%s", *a, a[1] ? " " : "");
+	container_event(x->c, buf_err(&action) ? what : buf_str(&action), "execID", x->id);
 }
 
 int engine_exec_create(struct container *c, json_t *body, struct exec **ret, struct err *e)
@@ -139,7 +197,7 @@ int engine_exec_create(struct container *c, json_t *body, struct exec **ret, str
 
 	if (!x)
 		return err_nomem(e);
-	r = running(c, e);
+	r = active(c, e);
 	if (r >= 0)
 		r = parse(x, body, e);
 	if (r < 0)
@@ -152,11 +210,7 @@ int engine_exec_create(struct container *c, json_t *body, struct exec **ret, str
 	trim(c);
 	list_append(&c->execs, &x->node);
 	*ret = x;
-	{
-		auto_free char *action = str_printf("exec_create: %s", x->args[0]);
-
-		container_event(c, action ? action : "exec_create", "execID", x->id);
-	}
+	exec_event(x, "exec_create");
 	x = NULL;
 	return 0;
 }
@@ -188,6 +242,8 @@ static void exec_started(int pid_or_err, struct rt_attach *rt, const struct err 
 		x->cb(pid_or_err, NULL, &mine, x->data);
 		if (x->dropped)
 			exec_free(x);
+		else if (x->own)
+			exec_forget(x);
 		return;
 	}
 	x->pid = pid_or_err;
@@ -208,12 +264,15 @@ static void exec_ended(int exit_code, void *data)
 	x->running = false;
 	x->exit_code = exit_code;
 	x->pid = 0;
-	if (x->dropped) {
-		exec_free(x);
-		return;
-	}
 	(void)snprintf(text, sizeof(text), "%d", exit_code);
-	container_event(x->c, "exec_die", "exitCode", text);
+	if (!x->dropped)
+		container_event_with(x->c, "exec_die",
+				     json_pack("{s:s, s:s}", "execID", x->id, "exitCode", text));
+	tell_end(x, exit_code);
+	if (x->dropped)
+		exec_free(x);
+	else if (x->own)
+		forget(x);
 }
 
 /* The container's variables, then the exec's own over them. */
@@ -259,7 +318,7 @@ int engine_exec_start(struct exec *x, bool detach, bool tty, const struct rt_att
 	struct rt_attach_ops relay;
 	auto_strv char **env = NULL;
 	struct rt_exec rx;
-	int r = running(x->c, e);
+	int r = active(x->c, e);
 
 	(void)tty; /* the exec's own Tty decides, as in Docker */
 	if (r < 0)
@@ -302,7 +361,7 @@ int engine_exec_start(struct exec *x, bool detach, bool tty, const struct rt_att
 			attachment_discard(TAKE_PTR(x->attachment));
 		return r;
 	}
-	container_event(x->c, "exec_start", "execID", x->id);
+	exec_event(x, "exec_start");
 	return 0;
 }
 

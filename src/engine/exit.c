@@ -13,11 +13,7 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "base/str.h"
-#include "engine/internal.h"
-
-#define RESTART_FIRST_MS 100
-#define RESTART_MAX_MS	 (60 * 1000)
-#define GOOD_LIFE_NS	 (10 * NS_PER_S) /* a life this long forgives the failures before it */
+#include "engine/life_internal.h"
 
 bool should_restart(const struct container *c)
 {
@@ -97,16 +93,12 @@ static void restart_due(void *data)
 
 static void schedule_restart(struct container *c)
 {
-	int64_t ms = RESTART_FIRST_MS;
-	bool good = c->boot || c->st.finished_ns - c->st.started_ns > GOOD_LIFE_NS;
+	int64_t lived = c->boot ? INT64_MAX : c->st.finished_ns - c->st.started_ns;
+	int64_t ms = restart_delay_ms(&c->failures, lived);
 
-	c->failures = good ? 0 : c->failures + 1;
-	for (int i = 1; i < c->failures && ms < RESTART_MAX_MS; i++)
-		ms *= 2;
 	c->st.status = CONTAINER_RESTARTING;
 	(void)container_save_state(c, NULL); /* recovery decides anew from the policy anyway */
-	if (loop_timer(c->en->loop, MIN(ms, RESTART_MAX_MS), restart_due, c, &c->restart_timer) <
-	    0) {
+	if (loop_timer(c->en->loop, ms, restart_due, c, &c->restart_timer) < 0) {
 		log_error("out of memory, a restart is given up container=%s", c->name);
 		c->st.status = CONTAINER_EXITED;
 	}
@@ -172,6 +164,7 @@ void container_on_stopped(struct container *c, struct stopped_hook *h)
 
 void container_exited(struct container *c, int code, bool oom, int64_t when_ns)
 {
+	bool oom_told;
 	char text[12];
 
 	if (c->starting) { /* the start is still being committed: it comes back to us */
@@ -186,9 +179,13 @@ void container_exited(struct container *c, int code, bool oom, int64_t when_ns)
 	c->st.status = CONTAINER_EXITED;
 	c->st.pid = 0;
 	c->st.exit_code = code;
-	c->st.oom_killed = oom;
+	oom_told = c->st.oom_killed;
+	c->st.oom_killed = oom || oom_told;
 	c->st.finished_ns = when_ns ? when_ns : clock_real_ns();
 	c->early_exit = false;
+	c->st.paused = false;
+	health_stop(c);
+	oom_forget(c);
 	execs_drop(c);
 	net_sandbox_stop(c->en->net, c->id);
 	if (container_save_state(c, NULL) < 0)
@@ -196,7 +193,7 @@ void container_exited(struct container *c, int code, bool oom, int64_t when_ns)
 			  "container=%s",
 			  c->name);
 	(void)snprintf(text, sizeof(text), "%d", code);
-	if (oom)
+	if (oom && !oom_told)
 		container_event(c, "oom", NULL, NULL);
 	container_event(c, "die", "exitCode", text);
 	container_network_events(c, "disconnect");

@@ -28,6 +28,7 @@ struct engine {
 	struct map *volumes;	     /* struct volume by name */
 	struct map *execs;	     /* struct exec by id */
 	struct list event_subs;
+	struct list tops; /* struct ps: those that run (top.c) */
 	struct event_log *events;
 	char id[ID_LEN + 1];
 	bool closing;
@@ -67,6 +68,9 @@ struct container {
 	bool gone;	     /* removed: only waiting turns and callbacks still see it */
 	int failures;	     /* failed starts or short lives in a row, for the restart delay */
 	struct source *restart_timer;
+	struct health *health;	 /* NULL: no check, or never started */
+	struct sampler *sampler; /* NULL: nobody reads its figures */
+	struct rt_oom *oom;	 /* while it runs; NULL: this host does not tell */
 	struct list waiters;	 /* struct waiter */
 	struct list attachments; /* struct attachment */
 	struct list execs;	 /* struct exec */
@@ -109,6 +113,8 @@ DEFINE_AUTO(struct container, container_free);
 struct container *container_alloc(struct engine *en);
 void container_notify(struct container *c, enum wait_condition what, const char *error);
 void container_event(struct container *c, const char *action, const char *key, const char *value);
+void container_event_with(struct container *c, const char *action,
+			  json_t *more /* taken, attributes; may be NULL */);
 struct container *container_netns_peer(const struct container *c); /* container:X's X, NULL */
 
 /* spec.c: Config and HostConfig from a create body: types checked, defaults filled */

@@ -24,7 +24,8 @@
 #include "base/fs.h"
 #include "base/log.h"
 #include "base/str.h"
-#include "engine/internal.h"
+#include "engine/life_internal.h"
+#include "runtime/control.h"
 
 #define EXIT_UNKNOWN 255
 #define EXIT_WAIT_MS 1000 /* in all, for conmons that are just writing an exit code */
@@ -83,6 +84,7 @@ static bool leftovers(struct container *c)
 static void alive(struct container *c, int pid)
 {
 	struct err e = {0};
+	bool frozen;
 	int r = 0;
 
 	if (has_sandbox(c))
@@ -91,12 +93,17 @@ static void alive(struct container *c, int pid)
 		log_error("the network of a running container could not be mended container=%s "
 			  "error=%s",
 			  c->name, e.msg);
-	if (c->st.pid != pid) {
+	frozen = rt_frozen(c->en->runtime, c->id);
+	if (c->st.pid != pid || c->st.paused != frozen) {
 		c->st.pid = pid;
+		c->st.paused = frozen; /* we died between the freezer and the store */
 		if (container_save_state(c, &e) < 0)
-			log_warn("the pid of a container could not be stored container=%s error=%s",
+			log_warn("the state of a container could not be stored container=%s "
+				 "error=%s",
 				 c->name, e.msg);
 	}
+	health_watch(c);
+	oom_watch(c);
 	log_debug("container adopted container=%s pid=%d", c->name, pid);
 }
 

@@ -6,7 +6,7 @@
 
 #include "base/json.h"
 #include "base/str.h"
-#include "engine/internal.h"
+#include "engine/life_internal.h"
 
 /* Go's type of a field, for the check and for the error text. */
 enum field_type {
@@ -308,7 +308,6 @@ static void merge_image(json_t *config, const json_t *image)
 	set_from_image(config, image, "User");
 	set_from_image(config, image, "StopSignal");
 	set_from_image(config, image, "Shell");
-	set_from_image(config, image, "Healthcheck");
 	merge_objects(config, image, "ExposedPorts");
 	merge_objects(config, image, "Volumes");
 	merge_objects(config, image, "Labels");
@@ -336,6 +335,9 @@ int spec_normalise(const json_t *body, const json_t *image_config, json_t **ret_
 		return r;
 	if (image_config)
 		merge_image(config, json_object_get(image_config, "config"));
+	r = health_merge(config, image_config ? json_object_get(image_config, "config") : NULL, e);
+	if (r < 0)
+		return r;
 	if (!*js(host, "NetworkMode"))
 		(void)json_object_set_new(host, "NetworkMode", json_string("default"));
 	if (!ji(host, "ShmSize"))

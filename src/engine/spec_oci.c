@@ -13,7 +13,8 @@
 
 /* What a spec borrows and somebody must own while it is written. */
 struct loan {
-	char **args, **env, **group_add, **cap_add, **cap_drop, **masked, **readonly;
+	char **args, **env, **group_add, **cap_add, **cap_drop, **masked, **readonly, **rules;
+	int64_t swappiness;
 	char *rootfs, *netns, *ipc, *pid;
 	struct rt_mount *mounts;
 	struct rt_rlimit *rlimits;
@@ -30,6 +31,7 @@ static void loan_done(struct loan *l)
 	strv_free(l->cap_drop);
 	strv_free(l->masked);
 	strv_free(l->readonly);
+	strv_free(l->rules);
 	free(l->rootfs);
 	free(l->netns);
 	free(l->ipc);
@@ -176,6 +178,9 @@ static void resources(const struct container *c, struct rt_spec *s)
 	s->pids_limit = json_integer_value(pids);
 	s->oom_score_adj = (int)ji(h, "OomScoreAdj");
 	s->oom_kill_disable = jb(h, "OomKillDisable");
+	s->cpu_rt_period = ji(h, "CpuRealtimePeriod");
+	s->cpu_rt_runtime = ji(h, "CpuRealtimeRuntime");
+	s->blkio = h;
 	s->shm_size = ji(h, "ShmSize");
 	s->cgroup_parent = *js(h, "CgroupParent") ? js(h, "CgroupParent") : NULL;
 }
@@ -201,6 +206,8 @@ static int fill(struct container *c, struct rt_spec *s, struct loan *l, struct e
 	l->cap_drop = jstrv(h, "CapDrop");
 	l->masked = jstrv(h, "MaskedPaths");
 	l->readonly = jstrv(h, "ReadonlyPaths");
+	l->rules = jstrv(h, "DeviceCgroupRules");
+	l->swappiness = ji(h, "MemorySwappiness");
 	if (!l->rootfs || !l->mounts || fill_env(c, l) < 0 || fill_args(c, l) < 0 ||
 	    fill_rlimits(c, l) < 0)
 		return err_nomem(e);
@@ -214,6 +221,9 @@ static int fill(struct container *c, struct rt_spec *s, struct loan *l, struct e
 	s->cap_drop = l->cap_drop;
 	s->masked_paths = l->masked;
 	s->readonly_paths = l->readonly;
+	s->device_rules = l->rules;
+	if (json_is_integer(json_object_get(h, "MemorySwappiness")) && l->swappiness >= 0)
+		s->memory_swappiness = &l->swappiness;
 	s->rlimits = l->rlimits;
 	s->n_rlimits = l->n_rlimits;
 	s->ipc_mode = l->ipc;

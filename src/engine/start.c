@@ -23,7 +23,7 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "base/str.h"
-#include "engine/internal.h"
+#include "engine/life_internal.h"
 
 struct start {
 	struct container *c;
@@ -305,6 +305,8 @@ static int do_commit(struct steps *st, void *ctx, struct err *e)
 	c->st.oom_killed = false;
 	c->st.manual_stop = false;
 	c->st.error = NULL;
+	c->st.paused = false;
+	health_reset(c);
 	r = container_save_state(c, e);
 	if (r < 0) {
 		c->st = old;
@@ -367,6 +369,8 @@ static void finished(int result, const struct err *e, void *ctx)
 	container_network_events(c, "connect");
 	links_changed(c);
 	container_event(c, "start", NULL, NULL);
+	health_watch(c);
+	oom_watch(c);
 	cb(0, NULL, data);
 	if (c->early_exit)
 		container_exited(c, c->early_code, c->early_oom, c->early_ns);
@@ -392,6 +396,11 @@ void start_locked(struct container *c, engine_cb cb, void *data)
 
 	if (c->gone || c->st.status == CONTAINER_REMOVING) {
 		cb(err_conflict(&e, "container is marked for removal and cannot be started"), &e,
+		   data);
+		return;
+	}
+	if (c->st.status == CONTAINER_RUNNING && c->st.paused) {
+		cb(err_conflict(&e, "cannot start a paused container, try unpause instead"), &e,
 		   data);
 		return;
 	}
@@ -435,6 +444,8 @@ static void verb_turn(struct container *c, void *data)
 {
 	restart_cancel(c);
 	c->failures = 0;
+	if (c->st.status != CONTAINER_RUNNING)
+		c->st.restart_count = 0; /* stored with the start */
 	start_locked(c, verb_done, data);
 }
 

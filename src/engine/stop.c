@@ -8,7 +8,7 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "base/str.h"
-#include "engine/internal.h"
+#include "engine/life_internal.h"
 
 #define DEFAULT_GRACE_S 10
 #define KILL_AGAIN_MS                                                                              \
@@ -106,6 +106,8 @@ void stop_locked(struct container *c, int signal, int timeout_s, engine_cb cb, v
 		restart_cancel(c);
 		(void)container_save_state(
 			c, NULL); /* nothing runs: a lost mark only restarts it at boot */
+		container_notify(c, WAIT_NEXT_EXIT, NULL); /* those who asked in between */
+		container_event(c, "stop", NULL, NULL);
 		cb(0, NULL, data);
 		return;
 	}
@@ -136,6 +138,7 @@ void stop_locked(struct container *c, int signal, int timeout_s, engine_cb cb, v
 	r = rt_signal(c->en->runtime, c->id, signal ? signal : stop_signal(c));
 	if (r < 0 && r != -ESRCH)
 		log_warn("the stop signal failed container=%s error=%s", c->name, strerror(-r));
+	container_thaw(c);
 }
 
 /* ---- the public verbs ---- */
@@ -217,6 +220,8 @@ static void restart_stopped(int result, const struct err *e, void *data)
 		verb_done(result, e, v);
 		return;
 	}
+	v->c->st.restart_count = 0;
+	v->c->failures = 0;
 	start_locked(v->c, restart_started, v);
 }
 
@@ -239,11 +244,23 @@ void engine_restart(struct container *c, int signal, int timeout_s, engine_cb cb
 	container_lock(c, restart_verb_turn, v);
 }
 
+static void nobody_waits(int result, const struct err *e, void *data)
+{
+	(void)data;
+	if (result < 0 && e && e->kind != ERR_NOT_MODIFIED && e->kind != ERR_NOT_FOUND)
+		log_warn("a restarting container could not be killed error=%s", e->msg);
+}
+
 int engine_kill(struct container *c, int signal, struct err *e)
 {
 	char text[12];
 	int r;
 
+	if (c->st.status == CONTAINER_RESTARTING) {
+		/* no process yet; or one that is just being made, behind which this waits */
+		engine_stop(c, SIGKILL, 0, nobody_waits, NULL);
+		return 0;
+	}
 	if (c->st.status != CONTAINER_RUNNING)
 		return err_conflict(e, "cannot kill container: %s: container %s is not running",
 				    c->name, c->id);
@@ -256,6 +273,9 @@ int engine_kill(struct container *c, int signal, struct err *e)
 		return err_sys(e, -r, "cannot kill container: %s", c->name);
 	(void)snprintf(text, sizeof(text), "%d", signal);
 	container_event(c, "kill", "signal", text);
+	/* as Docker: with a stop signal of its own, others wait until it goes on */
+	if (signal == SIGKILL || signal == stop_signal(c) || !*js(c->config, "StopSignal"))
+		container_thaw(c);
 	return 0;
 }
 
@@ -341,6 +361,14 @@ static void remove_turn(struct container *c, void *data)
 
 	if (verb_gone(v))
 		return;
+	if (c->st.status == CONTAINER_RUNNING && c->st.paused && !v->force) {
+		verb_done(err_conflict(&e,
+				       "cannot remove container \"%s\": container is paused and "
+				       "must be unpaused first",
+				       c->name),
+			  &e, v);
+		return;
+	}
 	if (c->st.status == CONTAINER_RUNNING && !v->force) {
 		verb_done(err_conflict(&e,
 				       "cannot remove container \"%s\": container is running: stop "
@@ -371,6 +399,7 @@ static void remove_turn(struct container *c, void *data)
 	r = rt_signal(c->en->runtime, c->id, SIGKILL);
 	if (r < 0 && r != -ESRCH)
 		log_warn("SIGKILL failed container=%s error=%s", c->name, strerror(-r));
+	container_thaw(c);
 }
 
 void engine_remove(struct container *c, bool force, bool volumes, engine_cb cb, void *data)

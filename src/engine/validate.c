@@ -6,9 +6,9 @@
 
 #include "base/json.h"
 #include "base/str.h"
-#include "engine/internal.h"
+#include "engine/life_internal.h"
 
-static int check_restart(const json_t *host, struct err *e)
+int restart_policy_valid(const json_t *host, struct err *e)
 {
 	const json_t *rp = jo(host, "RestartPolicy");
 	const char *name = js(rp, "Name");
@@ -70,50 +70,6 @@ static int check_network_mode(const json_t *config, const json_t *host, struct e
 	return 0;
 }
 
-static int check_resources(const json_t *host, struct err *e)
-{
-	int64_t mem = ji(host, "Memory"), swap = ji(host, "MemorySwap");
-	int64_t cpus = ji(host, "NanoCpus"), online = sysconf(_SC_NPROCESSORS_ONLN);
-
-	if (mem < 0 || (mem > 0 && mem < 6 << 20))
-		return err_invalid(e, "Minimum memory limit allowed is 6MB");
-	if (mem > 0 && swap > 0 && swap < mem)
-		return err_invalid(e,
-				   "Minimum memoryswap limit should be larger than memory limit, "
-				   "see usage");
-	if (mem == 0 && swap > 0)
-		return err_invalid(e,
-				   "You should always set the Memory limit when using Memoryswap "
-				   "limit, see usage");
-	if (mem > 0 && ji(host, "MemoryReservation") > mem)
-		return err_invalid(e,
-				   "Minimum memory limit can not be less than memory reservation "
-				   "limit, see usage");
-	if (cpus < 0 || (online > 0 && cpus > online * 1000000000LL))
-		return err_invalid(
-			e,
-			"range of CPUs is from 0.01 to %lld.00, as there are only %lld CPUs "
-			"available",
-			(long long)online, (long long)online);
-	if (cpus > 0 && (ji(host, "CpuPeriod") || ji(host, "CpuQuota")))
-		return err_invalid(
-			e, "conflicting options: Nano CPUs and CPU Period cannot both be set.");
-	if (ji(host, "CpuPeriod") &&
-	    (ji(host, "CpuPeriod") < 1000 || ji(host, "CpuPeriod") > 1000000))
-		return err_invalid(e,
-				   "CPU cfs period can not be less than 1ms (i.e. 1000) or larger "
-				   "than 1s (i.e. 1000000)");
-	if (ji(host, "CpuQuota") > 0 && ji(host, "CpuQuota") < 1000)
-		return err_invalid(e, "CPU cfs quota can not be less than 1ms (i.e. 1000)");
-	if (ji(host, "ShmSize") < 0)
-		return err_invalid(e, "SHM size can not be less than 0");
-	if (ji(host, "OomScoreAdj") < -1000 || ji(host, "OomScoreAdj") > 1000)
-		return err_invalid(e,
-				   "Invalid value %lld, range for oom score adj is [-1000, 1000]",
-				   (long long)ji(host, "OomScoreAdj"));
-	return 0;
-}
-
 /* --add-host takes IPv6 addresses in brackets, too. */
 static int host_ip(const char *text, struct ip *ret)
 {
@@ -169,8 +125,8 @@ static int check_unsupported(struct engine *en, const json_t *host, struct err *
 
 int spec_validate(struct engine *en, const json_t *config, const json_t *host, struct err *e)
 {
-	int (*const checks[])(const json_t *, struct err *) = {check_restart, check_resources,
-							       check_hosts};
+	int (*const checks[])(const json_t *, struct err *) = {restart_policy_valid,
+							       device_rules_valid, check_hosts};
 	const char *wd = js(config, "WorkingDir"), *sig = js(config, "StopSignal"), *key;
 	json_t *v;
 	size_t i;
@@ -179,6 +135,8 @@ int spec_validate(struct engine *en, const json_t *config, const json_t *host, s
 	for (i = 0; i < ARRAY_SIZE(checks); i++)
 		if ((r = checks[i](host, e)) < 0)
 			return r;
+	if ((r = resources_valid(host, false, e)) < 0 || (r = health_valid(config, e)) < 0)
+		return r;
 	if ((r = check_network_mode(config, host, e)) < 0 ||
 	    (r = publish_check(config, host, e)) < 0 || (r = check_unsupported(en, host, e)) < 0)
 		return r;

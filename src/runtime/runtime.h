@@ -86,7 +86,11 @@ struct rt_spec { /* borrowed by rt_spec_write; the engine fills it from Config a
 	const char *cpuset_cpus, *cpuset_mems; /* NULL none */
 	int oom_score_adj;
 	bool oom_kill_disable;
-	const char *cgroup_parent;			   /* NULL: the daemon's */
+	const int64_t *memory_swappiness;      /* 0 to 100; NULL: the parent's. v1 only */
+	int64_t cpu_rt_period, cpu_rt_runtime; /* microseconds, 0 none. v1 only */
+	const json_t *blkio;		       /* a HostConfig, for its Blkio* keys; or NULL */
+	char *const *device_rules;	       /* "c 42:* rwm"; NULL none */
+	const char *cgroup_parent;	       /* NULL: the daemon's */
 	char *const *masked_paths, *const *readonly_paths; /* NULL: Docker's defaults */
 	json_t *devices;				   /* HostConfig.Devices array or NULL */
 };

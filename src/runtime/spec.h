@@ -32,6 +32,10 @@ int spec_make_cwd(const struct rt_spec *s, struct err *e) MUST_CHECK;
 /* spec_linux.c */
 int spec_linux(struct jsonw *w, const struct spec *sp, struct err *e) MUST_CHECK;
 
+/* spec_resources.c: linux.resources; @device_rules NULL: an update's file, which has none */
+int spec_resources(struct jsonw *w, const struct rt_spec *s, const char *device_rules,
+		   struct err *e) MUST_CHECK;
+
 /* spec_devices.c: linux.devices, and the rules for linux.resources.devices */
 int spec_devices(struct jsonw *w, struct jsonw *rules, const struct rt_spec *s,
 		 struct err *e) MUST_CHECK;

@@ -154,6 +154,26 @@ static void default_rules(struct jsonw *w)
 		write_rule(w, 'c', chars[i].major_no, chars[i].minor_no, "rwm");
 }
 
+/* "c 42:* rwm"; its form was checked when the container was created */
+static int own_rule(struct jsonw *w, const char *rule, struct err *e)
+{
+	auto_strv char **v = NULL;
+	int64_t numbers[2] = {-1, -1};
+	char *colon;
+
+	if (strv_split(rule, " ", &v) < 0)
+		return err_nomem(e);
+	colon = strv_len(v) == 3 ? strchr(v[1], ':') : NULL;
+	if (!colon)
+		return err_invalid(e, "invalid device cgroup rule format: '%s'", rule);
+	*colon = '\0';
+	if ((!streq(v[1], "*") && parse_i64(v[1], &numbers[0]) < 0) ||
+	    (!streq(colon + 1, "*") && parse_i64(colon + 1, &numbers[1]) < 0))
+		return err_invalid(e, "invalid device cgroup rule format: '%s'", rule);
+	write_rule(w, v[0][0], numbers[0], numbers[1], v[2]);
+	return 0;
+}
+
 int spec_devices(struct jsonw *w, struct jsonw *rules, const struct rt_spec *s, struct err *e)
 {
 	struct writer d = {.nodes = w, .rules = rules, .access = s->privileged ? NULL : "rwm"};
@@ -178,6 +198,8 @@ int spec_devices(struct jsonw *w, struct jsonw *rules, const struct rt_spec *s, 
 	for (i = 0; r >= 0 && (device = json_array_get(s->devices, i)); i++)
 		r = add_device(&d, device, e);
 	jsonw_end_array(w);
+	for (char *const *p = s->privileged ? NULL : s->device_rules; r >= 0 && p && *p; p++)
+		r = own_rule(rules, *p, e);
 	jsonw_end_array(rules);
 	return r;
 }

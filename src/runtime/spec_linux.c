@@ -1,19 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* spec_linux.c - the linux section: namespaces, sysctls, resources, devices, paths, seccomp */
+/* spec_linux.c - the linux section: namespaces, sysctls, devices, paths, seccomp */
 
 #include <string.h>
 #include <sys/utsname.h>
 
 #include "base/fs.h"
 #include "base/json.h"
-#include "base/log.h"
 #include "base/str.h"
 #include "runtime/cgroup.h"
 #include "runtime/seccomp.h"
 #include "runtime/spec.h"
 
 #define SECTION_MAX (8u << 20)
-#define CPU_PERIOD  100000 /* microseconds: what Docker takes for --cpus */
 
 /* ---- namespaces ---- */
 
@@ -110,91 +108,7 @@ static void sysctls(struct jsonw *w, const struct rt_spec *s)
 	jsonw_end_object(w);
 }
 
-/* ---- resources ---- */
-
-/* Whether this host counts swap; Docker goes without that limit where it does not. */
-static bool swap_limits(void)
-{
-	auto_buf struct buf own = BUF_INIT(4096);
-	auto_free char *file = NULL;
-	char *path;
-
-	if (cgroup_layout() != CGROUP_V2)
-		return fs_exists("/sys/fs/cgroup/memory/memory.memsw.limit_in_bytes");
-	if (fs_read("/proc/self/cgroup", 4096, &own) < 0)
-		return false;
-	path = strstr(buf_str(&own), "0::/");
-	if (!path)
-		return false;
-	path += strlen("0::");
-	path[strcspn(path, "\n")] = '\0';
-	if (streq(path, "/"))
-		return true; /* the root has no such file; those below do */
-	file = str_printf("/sys/fs/cgroup%s/memory.swap.max", path);
-	return file && fs_exists(file);
-}
-
-static void memory(struct jsonw *w, const struct rt_spec *s)
-{
-	int64_t swap = s->memory_swap;
-
-	if (!swap && s->memory > 0 && s->memory <= INT64_MAX / 2)
-		swap = s->memory * 2; /* Docker's default: as much swap as memory */
-	if (s->memory <= 0 && s->memory_reservation <= 0 && !s->oom_kill_disable)
-		return;
-	jsonw_object(w, "memory");
-	if (s->memory > 0)
-		jsonw_i64(w, "limit", s->memory);
-	if (s->memory_reservation > 0)
-		jsonw_i64(w, "reservation", s->memory_reservation);
-	if (s->memory > 0 && swap && swap_limits())
-		jsonw_i64(w, "swap", swap);
-	else if (s->memory_swap)
-		log_warn("this host does not limit swap; memory limited without it "
-			 "container=%.12s",
-			 s->id);
-	if (s->oom_kill_disable && cgroup_layout() != CGROUP_V2)
-		jsonw_bool(w, "disableOOMKiller", true);
-	jsonw_end_object(w);
-}
-
-static void cpu(struct jsonw *w, const struct rt_spec *s)
-{
-	int64_t quota = s->cpu_quota, period = s->cpu_period;
-
-	if (s->nano_cpus > 0) {
-		period = CPU_PERIOD;
-		quota = s->nano_cpus / (1000000000 / CPU_PERIOD);
-	}
-	if (!s->cpu_shares && !quota && !period && !s->cpuset_cpus && !s->cpuset_mems)
-		return;
-	jsonw_object(w, "cpu");
-	if (s->cpu_shares > 0)
-		jsonw_i64(w, "shares", s->cpu_shares);
-	if (quota)
-		jsonw_i64(w, "quota", quota);
-	if (period > 0)
-		jsonw_i64(w, "period", period);
-	if (s->cpuset_cpus)
-		jsonw_str(w, "cpus", s->cpuset_cpus);
-	if (s->cpuset_mems)
-		jsonw_str(w, "mems", s->cpuset_mems);
-	jsonw_end_object(w);
-}
-
-static void resources(struct jsonw *w, const struct rt_spec *s, const char *device_rules)
-{
-	jsonw_object(w, "resources");
-	jsonw_raw(w, "devices", device_rules);
-	memory(w, s);
-	cpu(w, s);
-	if (s->pids_limit > 0 || s->pids_limit == -1) {
-		jsonw_object(w, "pids");
-		jsonw_i64(w, "limit", s->pids_limit);
-		jsonw_end_object(w);
-	}
-	jsonw_end_object(w);
-}
+/* ---- the cgroup ---- */
 
 static int cgroups_path(struct jsonw *w, const struct spec *sp, struct err *e)
 {
@@ -284,7 +198,9 @@ int spec_linux(struct jsonw *w, const struct spec *sp, struct err *e)
 	if (buf_err(&rules))
 		return err_sys(e, -buf_err(&rules), "cannot write the device rules");
 	sysctls(w, s);
-	resources(w, s, buf_str(&rules));
+	r = spec_resources(w, s, buf_str(&rules), e);
+	if (r < 0)
+		return r;
 	if (!s->privileged) {
 		paths(w, "maskedPaths", s->masked_paths, masked);
 		paths(w, "readonlyPaths", s->readonly_paths, readonly);

@@ -38,20 +38,36 @@ static const struct {
 
 static const struct {
 	struct container_state st; /* times in seconds, taken times a thousand million */
+	enum health_status health;
 	const char *text;
 } states[] = {
-	{{.status = CONTAINER_CREATED}, "Created"},
-	{{.status = CONTAINER_RUNNING, .started_ns = 997}, "Up 3 seconds"},
-	{{.status = CONTAINER_RUNNING, .started_ns = 1000}, "Up Less than a second"},
+	{{.status = CONTAINER_CREATED}, HEALTH_NONE, "Created"},
+	{{.status = CONTAINER_RUNNING, .started_ns = 997}, HEALTH_NONE, "Up 3 seconds"},
+	{{.status = CONTAINER_RUNNING, .started_ns = 1000}, HEALTH_NONE, "Up Less than a second"},
+	{{.status = CONTAINER_RUNNING, .started_ns = 997},
+	 HEALTH_STARTING,
+	 "Up 3 seconds (health: starting)"},
+	{{.status = CONTAINER_RUNNING, .started_ns = 880},
+	 HEALTH_HEALTHY,
+	 "Up 2 minutes (healthy)"},
+	{{.status = CONTAINER_RUNNING, .started_ns = 997},
+	 HEALTH_UNHEALTHY,
+	 "Up 3 seconds (unhealthy)"},
+	{{.status = CONTAINER_RUNNING, .started_ns = 820, .paused = true},
+	 HEALTH_HEALTHY,
+	 "Up 3 minutes (Paused)"},
 	{{.status = CONTAINER_EXITED, .started_ns = 800, .finished_ns = 880},
+	 HEALTH_UNHEALTHY,
 	 "Exited (0) 2 minutes ago"},
 	{{.status = CONTAINER_EXITED, .started_ns = 1, .finished_ns = 940, .exit_code = 137},
+	 HEALTH_NONE,
 	 "Exited (137) About a minute ago"},
-	{{.status = CONTAINER_EXITED}, "Created"}, /* its start failed */
+	{{.status = CONTAINER_EXITED}, HEALTH_NONE, "Created"}, /* its start failed */
 	{{.status = CONTAINER_RESTARTING, .started_ns = 1, .finished_ns = 995, .exit_code = 1},
+	 HEALTH_UNHEALTHY,
 	 "Restarting (1) 5 seconds ago"},
-	{{.status = CONTAINER_REMOVING}, "Removal In Progress"},
-	{{.status = CONTAINER_DEAD}, "Dead"},
+	{{.status = CONTAINER_REMOVING}, HEALTH_NONE, "Removal In Progress"},
+	{{.status = CONTAINER_DEAD}, HEALTH_NONE, "Dead"},
 };
 
 int main(void)
@@ -69,7 +85,7 @@ int main(void)
 		buf_clear(&b);
 		st.started_ns *= NS_PER_S;
 		st.finished_ns *= NS_PER_S;
-		status_text(&st, 1000 * NS_PER_S, &b);
+		status_text(&st, states[i].health, 1000 * NS_PER_S, &b);
 		is_str(buf_str(&b), states[i].text, "state %zu", i);
 	}
 	return tap_done();

@@ -8,7 +8,8 @@
 #include "cli/create.h"
 #include "tap.h"
 
-static const struct opt_table tables[OPT_TABLES] = {{create_options, CREATE_OPTIONS}};
+static const struct opt_table tables[OPT_TABLES] = {{create_options, CREATE_OPTIONS},
+						    {create_life_options, CREATE_LIFE_OPTIONS}};
 
 /* Return: the body, or NULL with @e */
 static json_t *body_of(const char *const *argv, unsigned version, struct err *e)
@@ -51,6 +52,23 @@ static const struct {
 	const char *path, *want;
 } cases[] = {
 	{{"-i"}, "StdinOnce", "true"},
+	{{"--health-cmd", "a b", "--health-interval", "1m30s", "--health-retries", "4"},
+	 "Healthcheck",
+	 "{\"Test\":[\"CMD-SHELL\",\"a b\"],\"Interval\":90000000000,\"Retries\":4}"},
+	{{"--health-timeout", "500ms"}, "Healthcheck", "{\"Timeout\":500000000}"},
+	{{"--no-healthcheck"}, "Healthcheck", "{\"Test\":[\"NONE\"]}"},
+	{{"--blkio-weight", "20"}, "HostConfig.BlkioWeight", "20"},
+	{{"--blkio-weight-device", "/dev/sda:30"},
+	 "HostConfig.BlkioWeightDevice",
+	 "[{\"Path\":\"/dev/sda\",\"Weight\":30}]"},
+	{{"--device-read-bps", "/dev/sda:1mb"},
+	 "HostConfig.BlkioDeviceReadBps",
+	 "[{\"Path\":\"/dev/sda\",\"Rate\":1048576}]"},
+	{{"--device-write-iops", "/dev/sda:7"},
+	 "HostConfig.BlkioDeviceWriteIOps",
+	 "[{\"Path\":\"/dev/sda\",\"Rate\":7}]"},
+	{{"--device-cgroup-rule", "c 1:* r"}, "HostConfig.DeviceCgroupRules", "[\"c 1:* r\"]"},
+	{{"--memory-swappiness", "0"}, "HostConfig.MemorySwappiness", "0"},
 	{{"-a", "stdout"}, "AttachStderr", "false"},
 	{{"-t"}, "Tty", "true"},
 	{{"-e", "A=1", "-e", "B="}, "Env", "[\"A=1\",\"B=\"]"},

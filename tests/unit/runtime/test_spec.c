@@ -8,6 +8,7 @@
 #include "base/fs.h"
 #include "base/json.h"
 #include "base/str.h"
+#include "runtime/cgroup.h"
 #include "runtime/internal.h"
 #include "tap.h"
 
@@ -188,12 +189,57 @@ static void test_resources(void)
 	is_str(at(j, "linux.resources.memory.reservation"), "1048576", "reservation");
 	is_str(at(j, "linux.resources.cpu"),
 	       "{\"quota\":150000,\"period\":100000,\"cpus\":\"0-1\"}", "cpu");
-	is_str(at(j, "linux.resources.pids.limit"), "-1", "pids");
+	ok(!at(j, "linux.resources.pids"), "no limit of processes: a cgroup's own default");
 	s.cgroup_parent = "/";
 	parted = config(&s);
 	is_str(at(parted, "linux.cgroupsPath"), "/" ID, "directly below the root");
 	s.cgroup_parent = "/atoll/../..";
 	ok(rt_spec_write(&rt, &s, &e) == -EINVAL, "a climbing parent: %s", e.msg);
+}
+
+/* Limits that few need. /dev/null has the numbers 1:3, whatever it is. */
+static void test_rare_resources(void)
+{
+	static char *const rules[] = {(char *)"c 42:* rw", (char *)"a *:7 m", NULL};
+	static char *const bad[] = {(char *)"c 42 rw", NULL};
+	int64_t swappiness = 0;
+	auto_json json_t *host = json_loads(
+		"{\"BlkioWeight\": 300, \"BlkioWeightDevice\": [{\"Path\": \"/dev/null\", "
+		"\"Weight\": 20}], \"BlkioDeviceReadBps\": [{\"Path\": \"/dev/null\", \"Rate\": "
+		"1000}], \"BlkioDeviceWriteIOps\": [{\"Path\": \"/dev/null\", \"Rate\": 7}]}",
+		0, NULL);
+	auto_json json_t *gone = json_loads(
+		"{\"BlkioDeviceReadBps\": [{\"Path\": \"/dev/no-such\", \"Rate\": 1}]}", 0, NULL);
+	struct rt_spec s = plain();
+	auto_json json_t *j = NULL;
+	struct err e = {0};
+
+	s.blkio = host;
+	s.device_rules = rules;
+	s.memory_swappiness = &swappiness;
+	s.cpu_rt_period = 1000;
+	s.cpu_rt_runtime = 900;
+	j = config(&s);
+	is_str(at(j, "linux.resources.blockIO"),
+	       "{\"weight\":300,\"weightDevice\":[{\"major\":1,\"minor\":3,\"weight\":20}],"
+	       "\"throttleReadBpsDevice\":[{\"major\":1,\"minor\":3,\"rate\":1000}],"
+	       "\"throttleWriteIOPSDevice\":[{\"major\":1,\"minor\":3,\"rate\":7}]}",
+	       "block devices");
+	is_str(at(j, "linux.resources.cpu"), "{\"realtimeRuntime\":900,\"realtimePeriod\":1000}",
+	       "real time");
+	is_str(at(j, "linux.resources.devices.12"),
+	       "{\"allow\":true,\"type\":\"c\",\"major\":42,\"access\":\"rw\"}", "every minor");
+	is_str(at(j, "linux.resources.devices.13"),
+	       "{\"allow\":true,\"type\":\"a\",\"minor\":7,\"access\":\"m\"}", "every major");
+	if (cgroup_layout() != CGROUP_V2)
+		is_str(at(j, "linux.resources.memory.swappiness"), "0", "no swapping is said");
+	s.blkio = gone;
+	is_err(rt_spec_write(&rt, &s, &e), e, ERR_INVALID,
+	       "stat /dev/no-such: no such file or directory");
+	s.blkio = NULL;
+	s.device_rules = bad;
+	is_err(rt_spec_write(&rt, &s, &e), e, ERR_INVALID,
+	       "invalid device cgroup rule format: 'c 42 rw'");
 }
 
 static void test_mounts(void)
@@ -338,6 +384,7 @@ int main(void)
 	test_privileged();
 	test_namespaces();
 	test_resources();
+	test_rare_resources();
 	test_mounts();
 	test_devices();
 	test_rlimits();
