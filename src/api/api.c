@@ -26,14 +26,21 @@ int api_new(struct engine *en, struct api **ret, struct err *e)
 	a->en = en;
 	a->loop = engine_loop(en);
 	list_init(&a->pumps);
+	a->layer_sizes = json_object();
+	if (!a->layer_sizes) {
+		free(a);
+		return err_nomem(e);
+	}
 	*ret = a;
 	return 0;
 }
 
 void api_free(struct api *a)
 {
-	if (a)
+	if (a) {
 		pumps_close(a);
+		json_decref(a->layer_sizes);
+	}
 	free(a);
 }
 

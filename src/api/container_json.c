@@ -52,8 +52,8 @@ static void state_json(struct jsonw *w, const struct container *k)
 	jsonw_i64(w, "Pid", st->pid);
 	jsonw_i64(w, "ExitCode", st->exit_code);
 	jsonw_str(w, "Error", st->error);
-	jsonw_str(w, "StartedAt", clock_rfc3339(st->started_ns, when));
-	jsonw_str(w, "FinishedAt", clock_rfc3339(st->finished_ns, when));
+	jsonw_str(w, "StartedAt", clock_rfc3339_short(st->started_ns, when));
+	jsonw_str(w, "FinishedAt", clock_rfc3339_short(st->finished_ns, when));
 	health_json(w, k);
 	jsonw_end_object(w);
 }
@@ -236,7 +236,7 @@ static void head_json(struct jsonw *w, struct container *k)
 	char when[RFC3339_SIZE];
 
 	jsonw_str(w, "Id", container_id(k));
-	jsonw_str(w, "Created", clock_rfc3339(container_created_ns(k), when));
+	jsonw_str(w, "Created", clock_rfc3339_short(container_created_ns(k), when));
 	jsonw_str(w, "Path", path);
 	jsonw_json(w, "Args", args);
 	state_json(w, k);

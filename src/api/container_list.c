@@ -75,7 +75,7 @@ static void networks_json(struct jsonw *w, struct container *k, const struct api
 	jsonw_object(w, "NetworkSettings");
 	jsonw_object(w, "Networks");
 	while ((ep = net_container_endpoint_next(net, container_id(k), ep)))
-		endpoint_settings_json(w, network_name(endpoint_network(ep)), ep, c);
+		endpoint_summary_json(w, network_name(endpoint_network(ep)), ep, c);
 	jsonw_end_object(w);
 	jsonw_end_object(w);
 }
@@ -112,6 +112,18 @@ static enum health_status health_of(const struct container *k)
 	return h ? h->status : HEALTH_NONE;
 }
 
+/* Go leaves a zero out here, though not in an inspect. */
+static void list_sizes(struct jsonw *w, const struct container *k, int64_t bytes,
+		       const struct api_call *c)
+{
+	int64_t image = sizes_image(k, c);
+
+	if (bytes)
+		jsonw_i64(w, "SizeRw", bytes);
+	if (bytes + image)
+		jsonw_i64(w, "SizeRootFs", bytes + image);
+}
+
 /* @size NULL: without sizes */
 static void row(struct jsonw *w, struct container *k, const struct api_call *c, const int64_t *size)
 {
@@ -131,7 +143,7 @@ static void row(struct jsonw *w, struct container *k, const struct api_call *c, 
 	jsonw_i64(w, "Created", container_created_ns(k) / NS_PER_S);
 	ports_json(w, k, net_sandbox_find(engine_net(c->en), container_id(k)));
 	if (size)
-		sizes_json(w, k, *size, c);
+		list_sizes(w, k, *size, c);
 	if (labels)
 		jsonw_json(w, "Labels", labels);
 	else
@@ -144,9 +156,10 @@ static void row(struct jsonw *w, struct container *k, const struct api_call *c, 
 	jsonw_end_object(w);
 }
 
-void container_summary_json(struct jsonw *w, struct container *k, const struct api_call *c)
+void container_summary_json(struct jsonw *w, struct container *k, const struct api_call *c,
+			    const int64_t *bytes)
 {
-	row(w, k, c, NULL);
+	row(w, k, c, bytes);
 }
 
 /* ---- filters ---- */
@@ -226,6 +239,7 @@ static bool volume_fits(const struct query *q, struct container *k)
 		const char *name = json_string_value(json_get(m, "Name"));
 		const char *dest = json_string_value(json_get(m, "Destination"));
 
+		name = name ? name : json_string_value(json_get(m, "Source"));
 		if ((name && filters_exact(q->f, "volume", name)) ||
 		    (dest && filters_exact(q->f, "volume", dest)))
 			return true;
@@ -254,34 +268,65 @@ static bool has_port(const char *text, uint16_t port, uint8_t proto)
 	       port <= last;
 }
 
-static bool port_fits(const struct query *q, const struct container *k, const char *key)
+static bool published(const struct query *q, const struct container *k, const char *text)
 {
 	struct sandbox *sb = net_sandbox_find(engine_net(q->c->en), container_id(k));
-	json_t *exposed = json_get(container_config(k), "ExposedPorts"), *unused;
-	char *const *v = filters_get(q->f, key);
-	const struct net_port *ports = NULL;
-	size_t n = sb ? sandbox_ports(sb, &ports) : 0;
+	const struct net_port *v = NULL;
+	size_t n = sb ? sandbox_ports(sb, &v) : 0;
+
+	for (size_t i = 0; i < n; i++)
+		if (has_port(text, v[i].host_port, v[i].proto))
+			return true;
+	return false;
+}
+
+/* A container that does not run exposes nothing, as in Docker. */
+static bool exposed(const struct query *q, const struct container *k, const char *text)
+{
+	struct sandbox *sb = net_sandbox_find(engine_net(q->c->en), container_id(k));
+	json_t *ports = json_get(container_config(k), "ExposedPorts"), *unused;
+	const struct net_port *v = NULL;
+	size_t n = sb ? sandbox_ports(sb, &v) : 0;
 	const char *name;
 
-	for (char *const *s = v; s && *s; s++) {
-		for (size_t i = 0; i < n; i++) {
-			uint16_t port = streq(key, "publish") ? ports[i].host_port : ports[i].port;
+	for (size_t i = 0; i < n; i++)
+		if (has_port(text, v[i].port, v[i].proto))
+			return true;
+	json_object_foreach(sb ? ports : NULL, name, unused)
+	{
+		uint16_t port, end;
+		uint8_t proto;
 
-			if (has_port(*s, port, ports[i].proto))
-				return true;
-		}
-		json_object_foreach(streq(key, "expose") ? exposed : NULL, name, unused)
-		{
-			uint16_t port, end;
-			uint8_t proto;
-
-			(void)unused;
-			if (port_parse(name, &proto, &port, &end, NULL) >= 0 &&
-			    has_port(*s, port, proto))
-				return true;
-		}
+		(void)unused;
+		if (port_parse(name, &proto, &port, &end, NULL) >= 0 && has_port(text, port, proto))
+			return true;
 	}
-	return !v;
+	return false;
+}
+
+/* publish= and expose= are one question: any of them fits. */
+static bool ports_fit(const struct query *q, const struct container *k)
+{
+	char *const *publish = filters_get(q->f, "publish"), *const *expose =
+								     filters_get(q->f, "expose");
+	bool asked = publish || expose;
+
+	for (; publish && *publish; publish++)
+		if (published(q, k, *publish))
+			return true;
+	for (; expose && *expose; expose++)
+		if (exposed(q, k, *expose))
+			return true;
+	return !asked;
+}
+
+/* None is a task of a swarm. */
+static bool task_fits(const struct filters *f)
+{
+	bool task = false;
+
+	return !filters_get(f, "is-task") ||
+	       (filters_bool(f, "is-task", false, &task, NULL) >= 0 && !task);
 }
 
 static bool fits(const struct query *q, struct container *k)
@@ -292,9 +337,8 @@ static bool fits(const struct query *q, struct container *k)
 	       (!q->since_ns || ns > q->since_ns) && pattern_fits(q->f, "id", container_id(k)) &&
 	       name_fits(q->f, k) &&
 	       filters_labels(q->f, "label", json_get(container_config(k), "Labels")) &&
-	       filters_exact(q->f, "health", health_status_name(health_of(k))) &&
-	       filters_exact(q->f, "is-task", "false") && network_fits(q, k) && volume_fits(q, k) &&
-	       ancestor_fits(q, k) && port_fits(q, k, "publish") && port_fits(q, k, "expose");
+	       filters_exact(q->f, "health", health_status_name(health_of(k))) && task_fits(q->f) &&
+	       network_fits(q, k) && volume_fits(q, k) && ancestor_fits(q, k) && ports_fit(q, k);
 }
 
 static int named_time(const struct query *q, const char *key, int64_t *ret, struct err *e)
@@ -313,8 +357,12 @@ static int named_time(const struct query *q, const char *key, int64_t *ret, stru
 
 static int values_ok(const struct filters *f, struct err *e)
 {
+	static const char *const ports[] = {"publish", "expose"};
 	char *const *v = filters_get(f, "status");
+	uint16_t first, last;
+	uint8_t proto;
 	int64_t n;
+	bool task;
 
 	for (; v && *v; v++) {
 		bool known = streq(*v, "paused");
@@ -322,7 +370,11 @@ static int values_ok(const struct filters *f, struct err *e)
 		for (enum container_status s = CONTAINER_CREATED; s <= CONTAINER_DEAD; s++)
 			known = known || streq(*v, container_status_name(s));
 		if (!known)
-			return err_invalid(e, "invalid filter 'status=%s'", *v);
+			return err_invalid(e,
+					   "invalid filter 'status=%s': invalid value for state "
+					   "(%s): must be one of created, running, paused, "
+					   "restarting, removing, exited, dead",
+					   *v, *v);
 	}
 	for (v = filters_get(f, "health"); v && *v; v++) {
 		bool known = false;
@@ -334,8 +386,22 @@ static int values_ok(const struct filters *f, struct err *e)
 	}
 	for (v = filters_get(f, "exited"); v && *v; v++)
 		if (parse_i64(*v, &n) < 0)
-			return err_invalid(e, "invalid filter 'exited=%s'", *v);
-	return 0;
+			return err_invalid(e,
+					   "invalid filter 'exited=%s': strconv.Atoi: parsing "
+					   "\"%s\": invalid syntax",
+					   *v, *v);
+	for (size_t i = 0; i < ARRAY_SIZE(ports); i++)
+		for (v = filters_get(f, ports[i]); v && *v; v++) {
+			if (strchr(*v, ':'))
+				return err_invalid(e, "filter for '%s' should not contain ':': %s",
+						   ports[i], *v);
+			if (port_parse(*v, &proto, &first, &last, NULL) < 0)
+				return err_invalid(e,
+						   "error while looking up for %s %s: invalid "
+						   "port",
+						   ports[i], *v);
+		}
+	return filters_bool(f, "is-task", false, &task, e);
 }
 
 /* ---- the list ---- */

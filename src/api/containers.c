@@ -96,7 +96,8 @@ void containers_create(struct api_call *c)
 	if (r >= 0)
 		r = older_clients(c, &warnings) < 0 ? err_nomem(&e) : 0;
 	if (r >= 0)
-		r = engine_create(c->en, api_query(c, "name"), c->body, &k, &warnings, &e);
+		r = engine_create_as(c->en, c->version, api_query(c, "name"), c->body, &k,
+				     &warnings, &e);
 	if (r < 0) {
 		api_error(c, &e);
 		return;
@@ -314,6 +315,7 @@ static void prune_answer(struct prune *p)
 		jsonw_null(&w, "ContainersDeleted");
 	jsonw_i64(&w, "SpaceReclaimed", p->sum);
 	jsonw_end_object(&w);
+	prune_event(c->en, "container", p->sum);
 	strv_free(p->ids);
 	strv_free(p->deleted);
 	free(p->bytes);

@@ -12,10 +12,11 @@
 #include "api/internal.h"
 #include "base/clock.h"
 #include "base/limits.h"
+#include "base/log.h"
 #include "base/str.h"
 #include "loop/loop.h"
 
-#define LATE_MAX (4u << 20)
+#define LATE_MAX (16u << 20) /* all that is remembered fits in */
 
 struct watcher {
 	unsigned version;
@@ -137,6 +138,23 @@ static void drained(void *data)
 		watcher_end(w);
 }
 
+static void cut_off(struct watcher *w)
+{
+	log_warn("an event watcher is too far behind and is cut off bytes=%u", LATE_MAX);
+	watcher_end(w);
+}
+
+/* A whole line more, or none. Return: false: too far behind, or no memory. */
+static bool add_line(struct watcher *w, const struct event *ev)
+{
+	auto_buf struct buf line = BUF_INIT(LATE_MAX);
+
+	event_json(&line, ev, w->version);
+	if (buf_err(&line) || w->late.len + line.len > LATE_MAX - 1)
+		return false;
+	return buf_add(&w->late, line.data, line.len) >= 0;
+}
+
 /* Also where it would fit at once: one way for all, through @late. */
 static void pass_on(const struct event *ev, void *data)
 {
@@ -144,9 +162,8 @@ static void pass_on(const struct event *ev, void *data)
 
 	if (w->ending || !event_fits(w->filters, ev))
 		return;
-	event_json(&w->late, ev, w->version);
-	if (buf_err(&w->late)) { /* too far behind, or no memory: a whole end, no half line */
-		watcher_end(w);
+	if (!add_line(w, ev)) {
+		cut_off(w);
 		return;
 	}
 	if (!w->behind)
@@ -188,8 +205,8 @@ static void past(const struct event *ev, void *data)
 {
 	struct watcher *w = data;
 
-	if (!buf_err(&w->late) && event_fits(w->filters, ev))
-		event_json(&w->late, ev, w->version);
+	if (event_fits(w->filters, ev) && !w->ending && !add_line(w, ev))
+		w->ending = true;
 }
 
 static void time_is_up(void *data)
@@ -227,7 +244,7 @@ void system_events(struct api_call *c)
 	if (r >= 0) {
 		w->version = c->version;
 		w->late = BUF_INIT(LATE_MAX);
-		if (since)
+		if (since || until) /* as Docker: until alone ends at the past */
 			engine_events_past(c->en, since, until, past, w);
 		r = subscribe(c, w, until, &e);
 	}

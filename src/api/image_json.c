@@ -60,6 +60,17 @@ static void config_json(struct jsonw *w, const char *key, const json_t *config, 
 	jsonw_end_object(w);
 }
 
+/* Beside the layer's diff overlay2 has folders that are in use only while it is mounted to be
+ * written, which happens to no layer here. */
+static void layer_dirs(struct jsonw *w, const char *diff)
+{
+	int n = (int)(strrchr(diff, '/') - diff);
+
+	jsonw_strf(w, "MergedDir", "%.*s/merged", n, diff);
+	jsonw_str(w, "UpperDir", diff);
+	jsonw_strf(w, "WorkDir", "%.*s/work", n, diff);
+}
+
 /* overlay2's words for where the layers are: the top one, and those below it from the top down */
 static void graph_driver(struct jsonw *w, const struct image *i, struct storage *st)
 {
@@ -80,7 +91,7 @@ static void graph_driver(struct jsonw *w, const struct image *i, struct storage 
 		jsonw_object(w, "Data");
 		if (lower.len)
 			jsonw_str(w, "LowerDir", buf_str(&lower));
-		jsonw_str(w, "UpperDir", top);
+		layer_dirs(w, top);
 		jsonw_end_object(w);
 	} else {
 		jsonw_null(w, "Data");
@@ -99,14 +110,14 @@ static void root_fs(struct jsonw *w, const json_t *all)
 	jsonw_end_object(w);
 }
 
-static void old_fields(struct jsonw *w, const json_t *all, const json_t *config, unsigned version)
+static void old_fields(struct jsonw *w, const json_t *all, unsigned version)
 {
 	const json_t *made_by = json_get(all, "container_config");
 
 	if (version >= 145)
 		return;
 	jsonw_str(w, "Container", text(all, "container"));
-	config_json(w, "ContainerConfig", made_by ? made_by : config, version);
+	config_json(w, "ContainerConfig", made_by, version);
 }
 
 static void image_json(struct jsonw *w, const struct image *i, struct storage *st, unsigned version)
@@ -120,8 +131,8 @@ static void image_json(struct jsonw *w, const struct image *i, struct storage *s
 	jsonw_raw(w, "RepoDigests", "[]");
 	jsonw_str(w, "Parent", "");
 	jsonw_str(w, "Comment", text(all, "comment"));
-	jsonw_str(w, "Created", clock_rfc3339(image_created_ns(i), when));
-	old_fields(w, all, config, version);
+	jsonw_str(w, "Created", clock_rfc3339_short(image_created_ns(i), when));
+	old_fields(w, all, version);
 	jsonw_str(w, "DockerVersion", text(all, "docker_version"));
 	jsonw_str(w, "Author", text(all, "author"));
 	config_json(w, "Config", config, version);
@@ -134,7 +145,7 @@ static void image_json(struct jsonw *w, const struct image *i, struct storage *s
 	graph_driver(w, i, st);
 	root_fs(w, all);
 	jsonw_object(w, "Metadata");
-	jsonw_str(w, "LastTagTime", clock_rfc3339(0, when)); /* not kept */
+	jsonw_str(w, "LastTagTime", clock_rfc3339_short(0, when)); /* not kept */
 	jsonw_end_object(w);
 	jsonw_end_object(w);
 }

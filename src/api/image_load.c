@@ -21,13 +21,24 @@ struct upload {
 	bool import, ended;
 };
 
+void image_event_named(struct engine *en, const char *action, const char *id, const char *name)
+{
+	struct image *i = NULL;
+	json_t *labels = NULL, *attr;
+
+	if (image_find(engine_images(en), id, &i, NULL) >= 0)
+		labels = json_get(json_get(image_config(i), "config"), "Labels");
+	attr = json_is_object(labels) ? json_copy(labels) : json_object();
+	(void)json_object_set_new(attr, "name", json_string(name));
+	engine_event(en, "image", action, id, attr);
+}
+
 void image_event(struct engine *en, const char *action, const char *id)
 {
 	struct image *i;
 	char *const *tags = image_find(engine_images(en), id, &i, NULL) >= 0 ? image_tags(i) : NULL;
 
-	engine_event(en, "image", action, id,
-		     json_pack("{s:s}", "name", tags && tags[0] ? tags[0] : id));
+	image_event_named(en, action, id, tags && tags[0] ? tags[0] : id);
 }
 
 static void line(struct buf *out, const char *key, const char *value, const char *end)

@@ -5,10 +5,11 @@
 #include <string.h>
 
 #include "api/internal.h"
+#include "api/sizes.h"
 #include "base/clock.h"
 #include "base/limits.h"
-#include "base/map.h"
 #include "base/str.h"
+#include "image/ref.h"
 
 static const json_t *labels_of(const struct image *i)
 {
@@ -105,8 +106,9 @@ static void names_json(struct jsonw *w, char *const *names, unsigned version)
 	}
 }
 
+/* @shared: what it has in common with others, -1: not counted */
 static void summary_json(struct jsonw *w, const struct image *i, char *const *names,
-			 int64_t containers, unsigned version)
+			 int64_t containers, int64_t shared, unsigned version)
 {
 	jsonw_object(w, NULL);
 	jsonw_i64(w, "Containers", containers);
@@ -115,7 +117,7 @@ static void summary_json(struct jsonw *w, const struct image *i, char *const *na
 	jsonw_json(w, "Labels", labels_of(i));
 	jsonw_str(w, "ParentId", "");
 	names_json(w, names, version);
-	jsonw_i64(w, "SharedSize", -1);
+	jsonw_i64(w, "SharedSize", shared);
 	jsonw_i64(w, "Size", image_size(i));
 	if (version < 144)
 		jsonw_i64(w, "VirtualSize", image_size(i));
@@ -135,6 +137,7 @@ static int parse_list(struct api_call *c, struct list_query *q, struct err *e)
 
 static void list(struct api_call *c, const struct list_query *q)
 {
+	bool shared = api_query_bool(c, "shared-size", false);
 	struct buf b = BUF_INIT(LIMIT_JSON_REPLY);
 	struct jsonw w = JSONW_INIT(&b);
 	struct err e = {0};
@@ -145,7 +148,8 @@ static void list(struct api_call *c, const struct list_query *q)
 		int r = image_fits(q, i) ? names_asked(q, i, &names) : 0;
 
 		if (r > 0)
-			summary_json(&w, i, names, -1, c->version);
+			summary_json(&w, i, names, -1, shared ? sizes_shared(c, i) : -1,
+				     c->version);
 		if (r < 0) {
 			buf_done(&b);
 			(void)err_nomem(&e);
@@ -157,7 +161,7 @@ static void list(struct api_call *c, const struct list_query *q)
 	api_json(c, 200, &b);
 }
 
-void images_list(struct api_call *c)
+static void parse_and_list(struct api_call *c)
 {
 	struct list_query q = {0};
 	struct err e = {0};
@@ -169,38 +173,50 @@ void images_list(struct api_call *c)
 	filters_free(q.f);
 }
 
+/* Counts the layers of an image (NULL: of all), then goes on. */
+static void with_layers(struct api_call *c, struct image *of,
+			void (*then)(struct api_call *c, const struct sizes *s))
+{
+	char **ids = NULL, **dirs = NULL;
+	struct err e = {0};
+
+	if (sizes_layers_wanted(c, of, &ids, &dirs) >= 0) {
+		sizes_count_dirs(c, ids, dirs, then);
+		return;
+	}
+	strv_free(ids);
+	strv_free(dirs);
+	(void)err_nomem(&e);
+	api_error(c, &e);
+}
+
+static void list_counted(struct api_call *c, const struct sizes *s)
+{
+	sizes_layers_known(c, s);
+	parse_and_list(c);
+}
+
+void images_list(struct api_call *c)
+{
+	if (api_query_bool(c, "shared-size", false))
+		with_layers(c, NULL, list_counted);
+	else
+		parse_and_list(c);
+}
+
 /* ---- disk use ---- */
 
 static void images_df_list(struct jsonw *w, const struct api_call *c)
 {
 	jsonw_array(w, "Images");
 	for (struct image *i = NULL; (i = image_next(engine_images(c->en), i));)
-		summary_json(w, i, image_tags(i), users_of(c->en, i), c->version);
+		summary_json(w, i, image_tags(i), users_of(c->en, i), sizes_shared(c, i),
+			     c->version);
 	jsonw_end_array(w);
-}
-
-/* Layers that images share are on the disk once, and only whole images' sizes are known: an image
- * whose layers all belong to others counts nothing, any other all of it. */
-static int64_t layers_size(struct images *im)
-{
-	auto_(map_free) struct map *seen = NULL;
-	int64_t size = 0;
-
-	if (map_new(&seen) < 0)
-		return 0;
-	for (struct image *i = NULL; (i = image_next(im, i));) {
-		bool own = false;
-
-		for (char *const *l = image_layers(i); l && *l; l++)
-			own = map_put(seen, *l, i) > 0 || own;
-		size += own ? image_size(i) : 0;
-	}
-	return size;
 }
 
 void images_df(struct jsonw *w, const struct api_call *c)
 {
-	jsonw_i64(w, "LayersSize", layers_size(engine_images(c->en)));
 	images_df_list(w, c);
 }
 
@@ -230,40 +246,64 @@ static void history_entry(struct jsonw *w, const json_t *entry, const struct ima
 	jsonw_end_object(w);
 }
 
-/* Only an image's whole size is known, so where one entry made all of it, it has that size. */
-static int64_t entry_size(const json_t *entry, const struct image *i)
+/* Entries that made a layer have its size, the base first. */
+static void history_json(struct jsonw *w, const struct api_call *c, const struct image *i)
 {
-	bool empty = json_is_true(json_get(entry, "empty_layer"));
+	json_t *history = json_get(image_config(i), "history");
+	size_t n = json_array_size(history), layer = strv_len(image_layers(i));
 
-	return !empty && strv_len(image_layers(i)) == 1 ? image_size(i) : 0;
+	jsonw_array(w, NULL);
+	for (size_t at = n; at-- > 0;) {
+		const json_t *entry = json_array_get(history, at);
+		int64_t size = 0;
+
+		if (!json_is_true(json_get(entry, "empty_layer")) && layer > 0)
+			size = sizes_layer(c, image_layers(i)[--layer]);
+		history_entry(w, entry, i, at + 1 == n, size);
+	}
+	jsonw_end_array(w);
 }
 
-void images_history(struct api_call *c)
+static void history_counted(struct api_call *c, const struct sizes *s)
 {
 	struct buf b = BUF_INIT(LIMIT_JSON_REPLY);
 	struct jsonw w = JSONW_INIT(&b);
 	struct image *i;
 	struct err e = {0};
-	json_t *history;
-	size_t n;
 
+	sizes_layers_known(c, s);
 	if (image_find(engine_images(c->en), c->params[0], &i, &e) < 0) {
 		api_error(c, &e);
 		return;
 	}
-	history = json_get(image_config(i), "history");
-	n = json_array_size(history);
-	jsonw_array(&w, NULL);
-	for (size_t at = n; at-- > 0;) {
-		const json_t *entry = json_array_get(history, at);
-
-		history_entry(&w, entry, i, at + 1 == n, entry_size(entry, i));
-	}
-	jsonw_end_array(&w);
+	history_json(&w, c, i);
 	api_json(c, 200, &b);
 }
 
+void images_history(struct api_call *c)
+{
+	struct image *i;
+	struct err e = {0};
+
+	if (image_find(engine_images(c->en), c->params[0], &i, &e) < 0)
+		api_error(c, &e);
+	else
+		with_layers(c, i, history_counted);
+}
+
 /* ---- tag and remove ---- */
+
+/* With the name it was given, as people write it. */
+static void tag_event(struct api_call *c, const struct image *i, const char *repo, const char *tag)
+{
+	auto_free char *text = tag ? str_printf("%s:%s", repo, tag) : strdup(repo), *name = NULL;
+	struct image_ref ref = {0};
+
+	if (text && image_ref_parse(text, &ref, NULL) >= 0)
+		name = image_ref_familiar(&ref);
+	image_ref_done(&ref);
+	image_event_named(c->en, "tag", image_id(i), name ? name : repo);
+}
 
 void images_tag(struct api_call *c)
 {
@@ -272,14 +312,15 @@ void images_tag(struct api_call *c)
 	struct err e = {0};
 	int r = image_find(engine_images(c->en), c->params[0], &i, &e);
 
+	repo = repo ? repo : "";
+	tag = str_empty(tag) ? NULL : tag;
 	if (r >= 0)
-		r = image_tag(engine_images(c->en), i, repo ? repo : "",
-			      str_empty(tag) ? NULL : tag, &e);
+		r = image_tag(engine_images(c->en), i, repo, tag, &e);
 	if (r < 0) {
 		api_error(c, &e);
 		return;
 	}
-	image_event(c->en, "tag", image_id(i));
+	tag_event(c, i, repo, tag);
 	api_empty(c, 201);
 }
 
@@ -316,38 +357,53 @@ static char **unused_images(struct api_call *c, const struct filters *f, bool da
 	return ids;
 }
 
-/* Every name of it, then itself: without force, so that a use that begins meanwhile counts.
- * Return: its bytes. */
-static int64_t prune_image(struct api_call *c, const char *id, json_t *out)
+/* Every name of it, then itself: without force, so that a use that begins meanwhile counts. */
+static void prune_image(struct api_call *c, const char *id, json_t *out)
 {
 	auto_strv char **names = NULL;
 	struct image *i;
-	int64_t size;
 
 	if (image_find(engine_images(c->en), id, &i, NULL) < 0)
-		return 0;
-	size = image_size(i);
+		return;
 	names = strv_copy(image_tags(i));
 	for (char **n = names; n && *n; n++)
 		if (engine_image_remove(c->en, *n, false, out, NULL) < 0)
-			return 0;
+			return;
 	if (!names && engine_image_remove(c->en, id, false, out, NULL) < 0)
-		return 0;
-	return image_find(engine_images(c->en), id, &i, NULL) < 0 ? size : 0;
+		return; /* used by now */
 }
 
-void images_prune(struct api_call *c)
+static void prune_all(struct api_call *c, char *const *ids)
+{
+	auto_json json_t *out = json_array();
+	struct buf b = BUF_INIT(LIMIT_JSON_REPLY);
+	struct jsonw w = JSONW_INIT(&b);
+	int64_t before = sizes_layers_sum(c), gained;
+
+	for (; ids && *ids; ids++)
+		prune_image(c, *ids, out);
+	gained = before - sizes_layers_sum(c);
+	jsonw_object(&w, NULL);
+	if (json_array_size(out))
+		jsonw_json(&w, "ImagesDeleted", out);
+	else
+		jsonw_null(&w, "ImagesDeleted");
+	jsonw_i64(&w, "SpaceReclaimed", gained);
+	jsonw_end_object(&w);
+	prune_event(c->en, "image", gained);
+	api_json(c, 200, &b);
+}
+
+static void prune_counted(struct api_call *c, const struct sizes *s)
 {
 	static const char *const keys[] = {"dangling", PRUNE_KEYS, NULL};
 	auto_(filters_free) struct filters *f = NULL;
-	auto_json json_t *out = json_array();
 	auto_strv char **ids = NULL;
-	struct buf b = BUF_INIT(LIMIT_JSON_REPLY);
-	struct jsonw w = JSONW_INIT(&b);
-	int64_t until, size = 0;
+	int64_t until;
 	struct err e = {0};
 	bool dangling;
 
+	sizes_layers_known(c, s);
 	if (api_filters(c, keys, &f, &e) < 0 ||
 	    filters_bool(f, "dangling", true, &dangling, &e) < 0 ||
 	    prune_until(f, &until, &e) < 0) {
@@ -355,14 +411,10 @@ void images_prune(struct api_call *c)
 		return;
 	}
 	ids = unused_images(c, f, dangling, until);
-	for (char **id = ids; id && *id; id++)
-		size += prune_image(c, *id, out);
-	jsonw_object(&w, NULL);
-	if (json_array_size(out))
-		jsonw_json(&w, "ImagesDeleted", out);
-	else
-		jsonw_null(&w, "ImagesDeleted");
-	jsonw_i64(&w, "SpaceReclaimed", size);
-	jsonw_end_object(&w);
-	api_json(c, 200, &b);
+	prune_all(c, ids);
+}
+
+void images_prune(struct api_call *c)
+{
+	with_layers(c, NULL, prune_counted);
 }

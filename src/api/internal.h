@@ -22,7 +22,8 @@
 struct api {
 	struct engine *en;
 	struct loop *loop;
-	struct list pumps; /* pump.c */
+	struct list pumps;   /* pump.c */
+	json_t *layer_sizes; /* object: chain id -> bytes (sizes.c) */
 };
 
 struct api_call {
@@ -73,20 +74,26 @@ int api_filters(const struct api_call *c, const char *const *allowed, struct fil
 void addresses_json(struct jsonw *w, struct endpoint *ep); /* NULL: none */
 void endpoint_settings_json(struct jsonw *w, const char *key, struct endpoint *ep,
 			    const struct api_call *c);
+void endpoint_summary_json(struct jsonw *w, const char *key, struct endpoint *ep,
+			   const struct api_call *c);
 /* a key of ExposedPorts for which nothing is published; its port and protocol (container_list.c) */
 bool exposed_only(struct sandbox *sb, const char *key, uint16_t *ret_port, uint8_t *ret_proto);
-/* one object of GET /containers/json (container_list.c), without sizes */
-void container_summary_json(struct jsonw *w, struct container *k, const struct api_call *c);
-/* one object of GET /volumes (volumes.c); @usage: with its UsageData */
-void volume_json(struct jsonw *w, const struct volume *v, struct engine *en, bool usage);
-/* "LayersSize" and "Images" of GET /system/df (images.c) */
+/* one object of GET /containers/json (container_list.c); @bytes of its own layer, NULL: without */
+void container_summary_json(struct jsonw *w, struct container *k, const struct api_call *c,
+			    const int64_t *bytes);
+/* one object of GET /volumes (volumes.c); @bytes NULL: without its UsageData */
+void volume_json(struct jsonw *w, const struct volume *v, struct engine *en, const int64_t *bytes);
+/* "Images" of GET /system/df (images.c) */
 void images_df(struct jsonw *w, const struct api_call *c);
 /* an event of an image, with its first name (image_load.c) */
 void image_event(struct engine *en, const char *action, const char *id);
+void image_event_named(struct engine *en, const char *action, const char *id, const char *name);
 /* what a prune's label, label! and until say about an object (networks.c) */
 #define PRUNE_KEYS "label", "label!", "until"
 int prune_until(const struct filters *f, int64_t *ret_ns, struct err *e) MUST_CHECK;
 bool prune_labels(const struct filters *f, const json_t *labels);
+/* "prune", with what was gained, of objects of a type */
+void prune_event(struct engine *en, const char *type, int64_t bytes);
 /* networks.c: a NetworkCreateRequest, its types checked; free with network_spec_done() */
 int network_create_parse(const json_t *body, struct network_spec *ret, struct err *e) MUST_CHECK;
 /* network_json.c: a network as list and inspect show it; @containers: with those on it */
@@ -122,6 +129,7 @@ void volumes_inspect(struct api_call *c);
 void volumes_create(struct api_call *c);
 void volumes_remove(struct api_call *c);
 void volumes_prune(struct api_call *c);
+void volumes_update(struct api_call *c); /* of swarm's cluster volumes only: refused */
 /* images.c, image_load.c */
 void images_list(struct api_call *c);
 void images_inspect(struct api_call *c);

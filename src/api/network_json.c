@@ -92,7 +92,7 @@ void network_json(struct jsonw *w, struct network *nw, const struct api_call *c,
 	jsonw_object(w, NULL);
 	jsonw_str(w, "Name", network_name(nw));
 	jsonw_str(w, "Id", network_id(nw));
-	jsonw_str(w, "Created", clock_rfc3339(network_created_ns(nw), when));
+	jsonw_str(w, "Created", clock_rfc3339_short(network_created_ns(nw), when));
 	jsonw_str(w, "Scope", "local");
 	jsonw_str(w, "Driver", network_driver(nw));
 	if (c->version >= 148)
@@ -193,6 +193,28 @@ void addresses_json(struct jsonw *w, struct endpoint *ep)
 	address(w, "IPv6Gateway", gw6);
 	address(w, "GlobalIPv6Address", v6.ip);
 	jsonw_i64(w, "GlobalIPv6PrefixLen", ip_set(v6.ip) ? v6.len : 0);
+}
+
+/* As in a list of containers, where Docker leaves out what was asked for. */
+void endpoint_summary_json(struct jsonw *w, const char *key, struct endpoint *ep,
+			   const struct api_call *c)
+{
+	bool up = endpoint_attached(ep);
+
+	jsonw_object(w, key);
+	ipam_config(w, ep);
+	jsonw_null(w, "Links");
+	jsonw_null(w, "Aliases");
+	mac_address(w, ep);
+	jsonw_null(w, "DriverOpts");
+	if (c->version >= 148)
+		jsonw_i64(w, "GwPriority", endpoint_gw_priority(ep));
+	jsonw_str(w, "NetworkID", network_id(endpoint_network(ep)));
+	jsonw_str(w, "EndpointID", up ? endpoint_id(ep) : "");
+	addresses_json(w, ep);
+	if (c->version >= 144)
+		jsonw_null(w, "DNSNames");
+	jsonw_end_object(w);
 }
 
 void endpoint_settings_json(struct jsonw *w, const char *key, struct endpoint *ep,

@@ -328,6 +328,14 @@ void networks_disconnect(struct api_call *c)
 
 /* ---- prune ---- */
 
+void prune_event(struct engine *en, const char *type, int64_t bytes)
+{
+	char text[24];
+
+	(void)snprintf(text, sizeof(text), "%lld", (long long)bytes);
+	engine_event(en, type, "prune", "", json_pack("{s:s}", "reclaimed", text));
+}
+
 int prune_until(const struct filters *f, int64_t *ret_ns, struct err *e)
 {
 	char *const *v = filters_get(f, "until");
@@ -385,7 +393,10 @@ void networks_prune(struct api_call *c)
 	}
 	ids = unused_networks(c, f, until);
 	jsonw_object(&w, NULL);
-	jsonw_array(&w, "NetworksDeleted");
+	if (ids)
+		jsonw_array(&w, "NetworksDeleted");
+	else
+		jsonw_null(&w, "NetworksDeleted");
 	for (char **id = ids; id && *id; id++) {
 		auto_free char *name = NULL;
 		struct network *nw;
@@ -396,7 +407,9 @@ void networks_prune(struct api_call *c)
 			continue; /* in use by now: as Docker, the others go on */
 		jsonw_str(&w, NULL, name);
 	}
-	jsonw_end_array(&w);
+	if (ids)
+		jsonw_end_array(&w);
 	jsonw_end_object(&w);
+	prune_event(c->en, "network", 0);
 	api_json(c, 200, &b);
 }

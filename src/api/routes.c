@@ -94,7 +94,7 @@ const struct route api_routes[] = {
 	ROUTE("POST", "/volumes/prune", volumes_prune, BODY_NONE),
 	ROUTE("GET", "/volumes/{name}", volumes_inspect, BODY_NONE),
 	ROUTE("DELETE", "/volumes/{name}", volumes_remove, BODY_NONE),
-	SWARM("PUT", "/volumes/{name}"), /* cluster volumes alone are updated */
+	ROUTE("PUT", "/volumes/{name}", volumes_update, BODY_NONE),
 	/* plugins */
 	ROUTE("GET", "/plugins", system_plugins, BODY_NONE),
 	NOT_YET("GET", "/plugins/privileges"),

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* sizes.c - the sizes of containers, counted in a job by walking their upper directories */
+/* sizes.c - the sizes of containers, volumes and layers, counted in a job that walks their trees */
 
 #include "api/sizes.h"
 
@@ -11,6 +11,7 @@
 #include "base/str.h"
 #include "image/image.h"
 #include "loop/job.h"
+#include "storage/storage.h"
 
 struct count {
 	struct api_call *c;
@@ -80,34 +81,19 @@ static void worked(int result, void *data)
 	count_free(x);
 }
 
-static int collect_dirs(struct count *x)
-{
-	char dir[4096];
-	int r = 0;
-
-	for (size_t i = 0; r >= 0 && x->sizes.ids && x->sizes.ids[i]; i++) {
-		struct container *k;
-
-		if (engine_find(x->c->en, x->sizes.ids[i], &k, NULL) < 0)
-			r = strv_add(&x->dirs, "/nonexistent"); /* keeps the places */
-		else
-			r = strv_addf(&x->dirs, "%s/upper", container_dir(k, dir, sizeof(dir)));
-	}
-	return r;
-}
-
-void sizes_count(struct api_call *c, char **ids,
-		 void (*done)(struct api_call *c, const struct sizes *s))
+void sizes_count_dirs(struct api_call *c, char **ids, char **dirs,
+		      void (*done)(struct api_call *c, const struct sizes *s))
 {
 	struct count *x = calloc(1, sizeof(*x));
 	struct err e = {0};
 
 	if (!x) {
 		strv_free(ids);
+		strv_free(dirs);
 	} else {
-		*x = (struct count){.c = c, .sizes.ids = ids, .done = done};
+		*x = (struct count){.c = c, .sizes.ids = ids, .dirs = dirs, .done = done};
 		x->sizes.bytes = calloc(strv_len(ids) + 1, sizeof(*x->sizes.bytes));
-		if (x->sizes.bytes && collect_dirs(x) >= 0 &&
+		if (x->sizes.bytes && strv_len(ids) == strv_len(dirs) &&
 		    job_run(engine_jobs(c->en), work, worked, x) >= 0)
 			return;
 		count_free(x);
@@ -116,13 +102,109 @@ void sizes_count(struct api_call *c, char **ids,
 	api_error(c, &e);
 }
 
-void sizes_json(struct jsonw *w, const struct container *k, int64_t bytes, const struct api_call *c)
+void sizes_count(struct api_call *c, char **ids,
+		 void (*done)(struct api_call *c, const struct sizes *s))
+{
+	char **dirs = NULL, dir[4096];
+	int r = 0;
+
+	for (size_t i = 0; r >= 0 && ids && ids[i]; i++) {
+		struct container *k;
+
+		if (engine_find(c->en, ids[i], &k, NULL) < 0)
+			r = strv_add(&dirs, "/nonexistent"); /* keeps the places */
+		else
+			r = strv_addf(&dirs, "%s/upper", container_dir(k, dir, sizeof(dir)));
+	}
+	sizes_count_dirs(c, ids, dirs, done); /* too short a list: no memory */
+}
+
+/* ---- layers: they never change, so each is counted once a life ---- */
+
+#define LAYER "layer:"
+
+static int layers_wanted(struct api_call *c, const struct image *i, char ***ids, char ***dirs)
+{
+	int r = 0;
+
+	for (char *const *l = image_layers(i); r >= 0 && l && *l; l++) {
+		auto_free char *id = str_printf(LAYER "%s", *l), *dir = NULL;
+
+		if (!id || storage_layer_path(engine_storage(c->en), *l, &dir) < 0)
+			return -ENOMEM;
+		if (json_object_get(c->api->layer_sizes, *l) || strv_has(*ids, id))
+			continue;
+		r = strv_add(ids, id);
+		if (r >= 0)
+			r = strv_add(dirs, dir);
+	}
+	return r;
+}
+
+int sizes_layers_wanted(struct api_call *c, struct image *of, char ***ids, char ***dirs)
+{
+	struct image *i = of;
+	int r = 0;
+
+	if (of)
+		return layers_wanted(c, of, ids, dirs);
+	while (r >= 0 && (i = image_next(engine_images(c->en), i)))
+		r = layers_wanted(c, i, ids, dirs);
+	return r;
+}
+
+void sizes_layers_known(struct api_call *c, const struct sizes *s)
+{
+	for (size_t i = 0; s->ids && s->ids[i]; i++)
+		if (str_has_prefix(s->ids[i], LAYER) && s->bytes[i]) /* 0: perhaps gone */
+			(void)json_object_set_new(c->api->layer_sizes, s->ids[i] + strlen(LAYER),
+						  json_integer(s->bytes[i]));
+}
+
+int64_t sizes_layer(const struct api_call *c, const char *chain_id)
+{
+	return json_integer_value(json_object_get(c->api->layer_sizes, chain_id));
+}
+
+int64_t sizes_layers_sum(const struct api_call *c)
+{
+	auto_(map_free) struct map *seen = NULL;
+	int64_t sum = 0;
+
+	if (map_new(&seen) < 0)
+		return 0;
+	for (struct image *i = NULL; (i = image_next(engine_images(c->en), i));)
+		for (char *const *l = image_layers(i); l && *l; l++)
+			if (map_put(seen, *l, i) > 0)
+				sum += sizes_layer(c, *l);
+	return sum;
+}
+
+int64_t sizes_shared(const struct api_call *c, const struct image *i)
+{
+	int64_t sum = 0;
+
+	for (char *const *l = image_layers(i); l && *l; l++) {
+		bool shared = false;
+
+		for (struct image *o = NULL; !shared && (o = image_next(engine_images(c->en), o));)
+			shared = o != i && strv_has(image_layers(o), *l);
+		sum += shared ? sizes_layer(c, *l) : 0;
+	}
+	return sum;
+}
+
+int64_t sizes_image(const struct container *k, const struct api_call *c)
 {
 	struct image *i;
-	int64_t image = 0;
 
-	if (image_find(engine_images(c->en), container_image_id(k), &i, NULL) >= 0)
-		image = image_size(i);
+	return image_find(engine_images(c->en), container_image_id(k), &i, NULL) < 0
+		       ? 0
+		       : image_size(i);
+}
+
+void sizes_json(struct jsonw *w, const struct container *k, int64_t bytes, const struct api_call *c)
+{
 	jsonw_i64(w, "SizeRw", bytes);
-	jsonw_i64(w, "SizeRootFs", bytes + image);
+	jsonw_i64(w, "SizeRootFs", bytes + sizes_image(k, c));
 }

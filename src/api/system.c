@@ -2,11 +2,14 @@
 /* system.c - ping, version, info, disk use, and what is not there: swarm, plugins, routes to come
  */
 
+#include <dirent.h>
 #include <string.h>
 #include <sys/sysinfo.h>
 #include <sys/utsname.h>
+#include <sys/vfs.h>
 
 #include "api/internal.h"
+#include "api/sizes.h"
 #include "base/clock.h"
 #include "base/fs.h"
 #include "base/limits.h"
@@ -124,20 +127,68 @@ static void strings(struct jsonw *w, const char *key, const char *const *list)
 	jsonw_end_array(w);
 }
 
-static void info_parts(struct jsonw *w)
+static void status_pair(struct jsonw *w, const char *key, const char *value)
+{
+	jsonw_array(w, NULL);
+	jsonw_str(w, NULL, key);
+	jsonw_str(w, NULL, value);
+	jsonw_end_array(w);
+}
+
+/* Docker's names. Source: linux/magic.h */
+static const char *file_system_of(const char *path)
+{
+	static const struct {
+		long magic;
+		const char *name;
+	} rows[] = {{0xef53, "extfs"},	   {0x58465342, "xfs"},	      {0x9123683e, "btrfs"},
+		    {0x01021994, "tmpfs"}, {0x2fc12fc1, "zfs"},	      {0xf2f52010, "f2fs"},
+		    {0x6969, "nfs"},	   {0x794c7630, "overlayfs"}, {0xca451a4e, "bcachefs"}};
+	struct statfs st;
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows) && statfs(path, &st) == 0; i++)
+		if ((long)st.f_type == rows[i].magic)
+			return rows[i].name;
+	return "<unknown>";
+}
+
+static void driver_status(struct jsonw *w, struct engine *en)
+{
+	jsonw_array(w, "DriverStatus");
+	status_pair(w, "Backing Filesystem", file_system_of(engine_config(en)->data_root));
+	status_pair(w, "Supports d_type", "true");
+	status_pair(w, "Using metacopy", "false");
+	status_pair(w, "Native Overlay Diff", "true");
+	status_pair(w, "userxattr", "false");
+	jsonw_end_array(w);
+}
+
+static void info_parts(struct jsonw *w, struct engine *en)
 {
 	static const char *const volumes[] = {"local", NULL};
-	static const char *const networks[] = {"bridge", "host", "null", NULL};
+	static const char *const networks[] = {"bridge", "host", "ipvlan", "macvlan", "null", NULL};
 	static const char *const logs[] = {"json-file", "local", "none", NULL};
 
 	jsonw_str(w, "Driver", "overlay2");
-	jsonw_raw(w, "DriverStatus", "[[\"Supports d_type\",\"true\"],[\"userxattr\",\"false\"]]");
+	driver_status(w, en);
 	jsonw_object(w, "Plugins");
 	strings(w, "Volume", volumes);
 	strings(w, "Network", networks);
 	jsonw_null(w, "Authorization");
 	strings(w, "Log", logs);
 	jsonw_end_object(w);
+}
+
+static int64_t descriptors(void)
+{
+	DIR *d = opendir("/proc/self/fd");
+	int64_t n = 0;
+
+	while (d && readdir(d))
+		n++;
+	if (d)
+		(void)closedir(d);
+	return n > 3 ? n - 3 : 0; /* less ".", ".." and the one that looks */
 }
 
 static void info_abilities(struct jsonw *w, const struct api_call *c)
@@ -165,13 +216,13 @@ static void info_abilities(struct jsonw *w, const struct api_call *c)
 		jsonw_bool(w, "BridgeNfIp6tables", true);
 	}
 	jsonw_bool(w, "Debug", config->debug);
-	jsonw_i64(w, "NFd", 0);
+	jsonw_i64(w, "NFd", descriptors());
 	jsonw_i64(w, "NGoroutines", 0);
-	jsonw_str(w, "SystemTime", clock_rfc3339(clock_real_ns(), now));
+	jsonw_str(w, "SystemTime", clock_rfc3339_short(clock_real_ns(), now));
 	jsonw_str(w, "LoggingDriver", "json-file");
 	jsonw_str(w, "CgroupDriver", "cgroupfs");
 	jsonw_str(w, "CgroupVersion", a->v2 ? "2" : "1");
-	jsonw_i64(w, "NEventsListener", 0);
+	jsonw_i64(w, "NEventsListener", (int64_t)engine_events_subscribers(en));
 }
 
 /* What containers cannot be limited in, in Docker's words. */
@@ -273,10 +324,14 @@ static void index_config(struct jsonw *w, const char *name, bool official, bool 
 	jsonw_end_object(w);
 }
 
-static void info_registries(struct jsonw *w, const struct daemon_config *config)
+static void info_registries(struct jsonw *w, const struct daemon_config *config, unsigned version)
 {
 	jsonw_str(w, "IndexServerAddress", "https://index.docker.io/v1/");
 	jsonw_object(w, "RegistryConfig");
+	if (version < 148) { /* gone with foreign layers */
+		jsonw_null(w, "AllowNondistributableArtifactsCIDRs");
+		jsonw_null(w, "AllowNondistributableArtifactsHostnames");
+	}
 	jsonw_raw(w, "InsecureRegistryCIDRs", "[\"127.0.0.0/8\"]");
 	jsonw_object(w, "IndexConfigs");
 	index_config(w, "docker.io", true, true);
@@ -303,7 +358,21 @@ static void info_pools(struct jsonw *w, const struct daemon_config *config)
 	jsonw_end_array(w);
 }
 
-static void info_software(struct jsonw *w, struct engine *en)
+static void security_options(struct jsonw *w, struct engine *en)
+{
+	const struct daemon_config *config = engine_config(en);
+	const char *profile = config->seccomp_profile;
+
+	jsonw_array(w, "SecurityOptions");
+	jsonw_strf(w, NULL, "name=seccomp,profile=%s", profile ? profile : "builtin");
+	if (runtime_cgroup_version(engine_runtime(en)) == 2)
+		jsonw_str(w, NULL, "name=cgroupns");
+	if (config->no_new_privileges)
+		jsonw_str(w, NULL, "name=no-new-privileges");
+	jsonw_end_array(w);
+}
+
+static void info_software(struct jsonw *w, struct engine *en, unsigned version)
 {
 	struct runtime *rt = engine_runtime(en);
 	const char *name = runtime_name(rt);
@@ -327,8 +396,9 @@ static void info_software(struct jsonw *w, struct engine *en)
 	jsonw_str(w, "Expected", runtime_version(rt));
 	jsonw_end_object(w);
 	jsonw_raw(w, "InitCommit", "{\"ID\":\"\",\"Expected\":\"\"}");
-	jsonw_raw(w, "SecurityOptions", "[\"name=seccomp,profile=builtin\"]");
-	jsonw_raw(w, "FirewallBackend", "{\"Driver\":\"nftables\"}");
+	security_options(w, en);
+	if (version >= 149)
+		jsonw_raw(w, "FirewallBackend", "{\"Driver\":\"nftables\"}");
 }
 
 void system_info(struct api_call *c)
@@ -339,10 +409,10 @@ void system_info(struct api_call *c)
 
 	jsonw_object(&w, NULL);
 	info_counts(&w, c->en);
-	info_parts(&w);
+	info_parts(&w, c->en);
 	info_abilities(&w, c);
 	info_host(&w);
-	info_registries(&w, config);
+	info_registries(&w, config, c->version);
 	jsonw_null(&w, "GenericResources");
 	jsonw_str(&w, "DockerRootDir", config->data_root);
 	jsonw_str(&w, "HttpProxy", "");
@@ -350,50 +420,146 @@ void system_info(struct api_call *c)
 	jsonw_str(&w, "NoProxy", "");
 	jsonw_strv(&w, "Labels", config->labels);
 	jsonw_bool(&w, "ExperimentalBuild", false);
-	info_software(&w, c->en);
+	info_software(&w, c->en, c->version);
 	info_pools(&w, config);
 	jsonw_str(&w, "ProductLicense", "");
 	info_warnings(&w);
-	jsonw_null(&w, "CDISpecDirs");
+	if (c->version >= 144)
+		jsonw_null(&w, "CDISpecDirs");
 	jsonw_end_object(&w);
 	api_json(c, 200, &b);
 }
 
 /* ---- disk use ---- */
 
-/* A tree's size is not counted here: walking it would hold up the loop. Docker's -1 is "unknown".
- */
-static void df_volumes(struct jsonw *w, struct engine *en)
+/* What "type" asks for. Bits. */
+enum { DF_CONTAINERS = 1, DF_IMAGES = 2, DF_VOLUMES = 4, DF_CACHE = 8, DF_ALL = 15 };
+
+static int df_types(struct api_call *c, unsigned *ret, struct err *e)
 {
-	jsonw_array(w, "Volumes");
-	for (struct volume *v = NULL; (v = engine_volume_next(en, v));)
-		volume_json(w, v, en, true);
+	static const struct {
+		const char *name;
+		unsigned bit;
+	} rows[] = {{"container", DF_CONTAINERS},
+		    {"image", DF_IMAGES},
+		    {"volume", DF_VOLUMES},
+		    {"build-cache", DF_CACHE}};
+	const char *type;
+	size_t pos = 0;
+
+	*ret = 0;
+	while (c->version >= 142 && (type = http_query_next(c->r, "type", &pos))) {
+		size_t i = 0;
+
+		while (i < ARRAY_SIZE(rows) && !streq(rows[i].name, type))
+			i++;
+		if (i == ARRAY_SIZE(rows))
+			return err_invalid(e, "unknown object type: %.100s", type);
+		*ret |= rows[i].bit;
+	}
+	if (!*ret)
+		*ret = DF_ALL;
+	return 0;
+}
+
+static int df_wanted(struct api_call *c, unsigned types, char ***ids, char ***dirs)
+{
+	char dir[4096];
+	int r = 0;
+
+	for (struct container *k = NULL;
+	     (types & DF_CONTAINERS) && r >= 0 && (k = engine_container_next(c->en, k));) {
+		r = strv_add(ids, container_id(k));
+		if (r >= 0)
+			r = strv_addf(dirs, "%s/upper", container_dir(k, dir, sizeof(dir)));
+	}
+	for (struct volume *v = NULL;
+	     (types & DF_VOLUMES) && r >= 0 && (v = engine_volume_next(c->en, v));) {
+		auto_free char *path = volume_mountpoint(v);
+
+		if (json_object_size(volume_options(v)))
+			continue; /* no data of this host's, as Docker sees it */
+		r = path ? strv_addf(ids, "volume:%s", volume_name(v)) : -ENOMEM;
+		if (r >= 0)
+			r = strv_add(dirs, path);
+	}
+	return r < 0 || !(types & DF_IMAGES) ? r : sizes_layers_wanted(c, NULL, ids, dirs);
+}
+
+/* Both were there when the counting began; one that has gone meanwhile is left out. */
+static void df_counted_objects(struct jsonw *w, struct api_call *c, const struct sizes *s,
+			       bool volumes)
+{
+	for (size_t i = 0; s->ids && s->ids[i]; i++) {
+		struct container *k;
+		struct volume *v;
+
+		if (volumes && str_has_prefix(s->ids[i], "volume:") &&
+		    engine_volume_find(c->en, s->ids[i] + strlen("volume:"), &v, NULL) >= 0)
+			volume_json(w, v, c->en, &s->bytes[i]);
+		else if (!volumes && !strchr(s->ids[i], ':') &&
+			 engine_find(c->en, s->ids[i], &k, NULL) >= 0)
+			container_summary_json(w, k, c, &s->bytes[i]);
+	}
+}
+
+/* What was not asked for is null, as in Docker. */
+static void df_list(struct jsonw *w, struct api_call *c, const struct sizes *s, const char *key,
+		    bool asked)
+{
+	if (!asked) {
+		jsonw_null(w, key);
+		return;
+	}
+	jsonw_array(w, key);
+	df_counted_objects(w, c, s, streq(key, "Volumes"));
 	jsonw_end_array(w);
 }
 
-static void df_containers(struct jsonw *w, struct api_call *c)
-{
-	jsonw_array(w, "Containers");
-	for (struct container *k = NULL; (k = engine_container_next(c->en, k));)
-		container_summary_json(w, k, c);
-	jsonw_end_array(w);
-}
-
-void system_df(struct api_call *c)
+static void df_counted(struct api_call *c, const struct sizes *s)
 {
 	struct buf b = BUF_INIT(LIMIT_JSON_REPLY);
 	struct jsonw w = JSONW_INIT(&b);
+	unsigned types = DF_ALL;
 
+	(void)df_types(c, &types, NULL); /* it was right before the counting */
+	sizes_layers_known(c, s);
 	jsonw_object(&w, NULL);
-	images_df(&w, c);
-	df_containers(&w, c);
-	df_volumes(&w, c->en);
-	jsonw_array(&w, "BuildCache");
-	jsonw_end_array(&w);
+	jsonw_i64(&w, "LayersSize", types & DF_IMAGES ? sizes_layers_sum(c) : 0);
+	if (types & DF_IMAGES)
+		images_df(&w, c);
+	else
+		jsonw_null(&w, "Images");
+	df_list(&w, c, s, "Containers", types & DF_CONTAINERS);
+	df_list(&w, c, s, "Volumes", types & DF_VOLUMES);
+	if (types & DF_CACHE)
+		jsonw_raw(&w, "BuildCache", "[]");
+	else
+		jsonw_null(&w, "BuildCache");
 	if (c->version < 142)
 		jsonw_i64(&w, "BuilderSize", 0);
 	jsonw_end_object(&w);
 	api_json(c, 200, &b);
+}
+
+void system_df(struct api_call *c)
+{
+	char **ids = NULL, **dirs = NULL;
+	struct err e = {0};
+	unsigned types;
+
+	if (df_types(c, &types, &e) < 0) {
+		api_error(c, &e);
+		return;
+	}
+	if (df_wanted(c, types, &ids, &dirs) < 0) {
+		strv_free(ids);
+		strv_free(dirs);
+		(void)err_nomem(&e);
+		api_error(c, &e);
+		return;
+	}
+	sizes_count_dirs(c, ids, dirs, df_counted);
 }
 
 void system_build_prune(struct api_call *c)

@@ -2,11 +2,12 @@
 /* volumes.c - /volumes: list, inspect, create, remove, prune */
 
 #include "api/internal.h"
+#include "api/sizes.h"
 #include "base/clock.h"
 #include "base/limits.h"
 #include "base/str.h"
 
-void volume_json(struct jsonw *w, const struct volume *v, struct engine *en, bool usage)
+void volume_json(struct jsonw *w, const struct volume *v, struct engine *en, const int64_t *bytes)
 {
 	auto_free char *path = volume_mountpoint(v);
 	int64_t ns = volume_created_ns(v);
@@ -17,13 +18,13 @@ void volume_json(struct jsonw *w, const struct volume *v, struct engine *en, boo
 	jsonw_str(w, "Driver", "local");
 	jsonw_str(w, "Mountpoint", path);
 	/* whole seconds, as Docker */
-	jsonw_str(w, "CreatedAt", clock_rfc3339(ns - ns % NS_PER_S, when));
+	jsonw_str(w, "CreatedAt", clock_rfc3339_short(ns - ns % NS_PER_S, when));
 	jsonw_json(w, "Labels", volume_labels(v));
 	jsonw_json(w, "Options", volume_options(v));
 	jsonw_str(w, "Scope", "local");
-	if (usage) {
+	if (bytes) {
 		jsonw_object(w, "UsageData");
-		jsonw_i64(w, "Size", -1); /* not counted: see df_volumes() */
+		jsonw_i64(w, "Size", *bytes);
 		jsonw_i64(w, "RefCount", volume_refs(en, v));
 		jsonw_end_object(w);
 	}
@@ -35,7 +36,7 @@ static void reply_volume(struct api_call *c, unsigned status, const struct volum
 	struct buf b = BUF_INIT(LIMIT_JSON_REPLY);
 	struct jsonw w = JSONW_INIT(&b);
 
-	volume_json(&w, v, c->en, false);
+	volume_json(&w, v, c->en, NULL);
 	api_json(c, status, &b);
 }
 
@@ -62,7 +63,7 @@ void volumes_list(struct api_call *c)
 			continue;
 		if (filters_get(f, "dangling") && (volume_refs(c->en, v) == 0) != dangling)
 			continue;
-		volume_json(&w, v, c->en, false);
+		volume_json(&w, v, c->en, NULL);
 	}
 	jsonw_end_array(&w);
 	jsonw_null(&w, "Warnings");
@@ -97,11 +98,8 @@ static int create(struct api_call *c, struct volume **ret, struct err *e)
 	if (cluster)
 		return err_set(e, ERR_UNAVAILABLE, EAGAIN,
 			       "volume create failed: cluster volumes require swarm mode");
-	if (!str_empty(driver) && !streq(driver, "local"))
-		return err_not_found(e,
-				     "error looking up volume plugin %.200s: plugin \"%.200s\" not "
-				     "found",
-				     driver, driver);
+	if ((r = engine_volume_driver_check(driver, e)) < 0)
+		return r;
 	return engine_volume_create(c->en, name, labels, options, ret, e);
 }
 
@@ -124,26 +122,49 @@ void volumes_remove(struct api_call *c)
 	api_done(r, &e, c);
 }
 
-/* ---- prune ---- */
-
-static char **unused_volumes(struct api_call *c, const struct filters *f, bool all)
+void volumes_update(struct api_call *c)
 {
-	char **names = NULL;
+	struct err e = {0};
 
-	for (struct volume *v = NULL; (v = engine_volume_next(c->en, v));)
-		if ((all || volume_anonymous(v)) && volume_refs(c->en, v) == 0 &&
-		    prune_labels(f, volume_labels(v)) && strv_add(&names, volume_name(v)) < 0)
-			break; /* out of memory: some are left for the next time */
-	return names;
+	(void)err_set(&e, ERR_UNAVAILABLE, EAGAIN,
+		      "volume update only valid for cluster volumes, but swarm is unavailable");
+	api_error(c, &e);
+}
+
+/* ---- prune: the sizes are counted first, for the sum in the answer ---- */
+
+/* One with options is no data of this host's, as Docker sees it. */
+static bool prunable(struct api_call *c, const struct filters *f, const struct volume *v, bool all)
+{
+	return (all || volume_anonymous(v)) && !json_object_size(volume_options(v)) &&
+	       volume_refs(c->en, v) == 0 && prune_labels(f, volume_labels(v));
+}
+
+static void prune_counted(struct api_call *c, const struct sizes *s)
+{
+	struct buf b = BUF_INIT(LIMIT_JSON_REPLY);
+	struct jsonw w = JSONW_INIT(&b);
+	int64_t sum = 0;
+
+	jsonw_object(&w, NULL);
+	jsonw_array(&w, "VolumesDeleted");
+	for (size_t i = 0; s->ids && s->ids[i]; i++)
+		if (engine_volume_remove(c->en, s->ids[i], false, NULL) >= 0) {
+			jsonw_str(&w, NULL, s->ids[i]);
+			sum += s->bytes[i];
+		}
+	jsonw_end_array(&w);
+	jsonw_i64(&w, "SpaceReclaimed", sum);
+	jsonw_end_object(&w);
+	prune_event(c->en, "volume", sum);
+	api_json(c, 200, &b);
 }
 
 void volumes_prune(struct api_call *c)
 {
 	static const char *const keys[] = {"all", "label", "label!", NULL};
 	auto_(filters_free) struct filters *f = NULL;
-	auto_strv char **names = NULL;
-	struct buf b = BUF_INIT(LIMIT_JSON_REPLY);
-	struct jsonw w = JSONW_INIT(&b);
+	char **names = NULL, **dirs = NULL;
 	struct err e = {0};
 	bool all;
 
@@ -153,14 +174,12 @@ void volumes_prune(struct api_call *c)
 		api_error(c, &e);
 		return;
 	}
-	names = unused_volumes(c, f, all);
-	jsonw_object(&w, NULL);
-	jsonw_array(&w, "VolumesDeleted");
-	for (char **v = names; v && *v; v++)
-		if (engine_volume_remove(c->en, *v, false, NULL) >= 0)
-			jsonw_str(&w, NULL, *v);
-	jsonw_end_array(&w);
-	jsonw_i64(&w, "SpaceReclaimed", 0); /* not counted: the trees go in the background */
-	jsonw_end_object(&w);
-	api_json(c, 200, &b);
+	for (struct volume *v = NULL; (v = engine_volume_next(c->en, v));) {
+		auto_free char *dir = volume_mountpoint(v);
+
+		if (prunable(c, f, v, all || c->version < 142) &&
+		    (!dir || strv_add(&names, volume_name(v)) < 0 || strv_add(&dirs, dir) < 0))
+			break; /* out of memory, which is told */
+	}
+	sizes_count_dirs(c, names, dirs, prune_counted);
 }

@@ -49,6 +49,22 @@ const char *clock_rfc3339(int64_t real_ns, char out[RFC3339_SIZE])
 	return out;
 }
 
+const char *clock_rfc3339_short(int64_t real_ns, char out[RFC3339_SIZE])
+{
+	char *end;
+
+	(void)clock_rfc3339(real_ns, out);
+	end = strchr(out, 'Z');
+	if (!end || !strchr(out, '.'))
+		return out;
+	while (end[-1] == '0')
+		end--;
+	end -= end[-1] == '.';
+	end[0] = 'Z';
+	end[1] = '\0';
+	return out;
+}
+
 /* Exactly @n digits at *s, which moves on. */
 static int digits(const char **s, int n, int *ret)
 {

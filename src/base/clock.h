@@ -14,6 +14,8 @@ int64_t clock_real_ns(void);
 int64_t clock_mono_ns(void);
 /* "2026-01-02T03:04:05.123456789Z"; ns == 0 gives Docker's "0001-01-01T00:00:00Z". Returns @out. */
 const char *clock_rfc3339(int64_t real_ns, char out[RFC3339_SIZE]);
+/* the same without the zeros at the end of the fraction, as Go writes a time */
+const char *clock_rfc3339_short(int64_t real_ns, char out[RFC3339_SIZE]);
 int clock_parse_rfc3339(const char *s, int64_t *ret_ns) MUST_CHECK; /* Z or +hh:mm, 0 to 9 digits */
 /* API timestamps: "1700000000", "1700000000.123456789", RFC 3339, or Go durations "10m" before now
  */

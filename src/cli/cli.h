@@ -131,7 +131,7 @@ int cli_each(struct cli *cli, const struct args *a,
 void cli_die_by(int number);
 /* Writes all. A reader that has gone ends the program by SIGPIPE, as it ends others. */
 int cli_write(int fd, const void *data, size_t len, struct err *e) MUST_CHECK;
-bool cli_confirm(const char *warning); /* asks on the terminal: y or not */
+bool cli_confirm(const char *warning); /* asks on the terminal: y or not; NULL: warned already */
 /* -f/--filter, --format and friends that many commands share */
 #define FORMAT_HELP "Format output: 'table', 'table TEMPLATE', 'json', or a Go template"
 

@@ -206,36 +206,59 @@ static const struct opt prune_options[] = {
 	OPT_SWITCH('f', "force", "Do not ask for confirmation"),
 };
 
-int prune(struct cli *cli, const struct args *a, const struct prune *p, struct err *e)
+/* An image's entry says what happened to a name or to the image itself. */
+static void print_pruned(const json_t *o)
+{
+	if (*js(o, "Untagged"))
+		(void)printf("untagged: %s\n", js(o, "Untagged"));
+	else if (*js(o, "Deleted"))
+		(void)printf("deleted: %s\n", js(o, "Deleted"));
+	else
+		(void)printf("%s\n", json_is_string(o) ? json_string_value(o) : "");
+}
+
+int prune_part(struct cli *cli, const struct prune *p, int64_t *sum, struct err *e)
 {
 	auto_buf struct buf u = URL_INIT;
 	auto_json json_t *result = NULL;
 	size_t i;
-	json_t *name;
+	json_t *o;
 	int r;
 
-	if (!arg_bool(a, "force") && !cli_confirm(p->warning))
-		return 1;
 	url_path(&u, p->path, NULL);
-	r = url_filters(&u, p->filters ? p->filters : arg_list(a, "filter"), e);
+	r = url_filters(&u, p->filters, e);
 	if (r >= 0)
 		r = cli_request(cli, "POST", &u, NULL, &result, e);
 	if (r < 0)
 		return r;
 	if (json_array_size(json_get(result, p->key)))
 		(void)printf("%s\n", p->title);
-	json_array_foreach(json_get(result, p->key), i, name)
+	json_array_foreach(json_get(result, p->key), i, o)
 	{
-		(void)printf("%s\n", json_is_string(name) ? json_string_value(name) : "");
+		print_pruned(o);
 	}
 	if (json_array_size(json_get(result, p->key)))
 		(void)printf("\n");
-	if (p->space) {
-		auto_buf struct buf b = BUF_INIT(64);
+	*sum += ji(result, "SpaceReclaimed");
+	return 0;
+}
 
-		human_size(&b, ji(result, "SpaceReclaimed"), 4);
-		(void)printf("Total reclaimed space: %s\n", buf_str(&b));
-	}
+int prune(struct cli *cli, const struct args *a, const struct prune *p, struct err *e)
+{
+	auto_buf struct buf text = BUF_INIT(64);
+	struct prune what = *p;
+	int64_t sum = 0;
+	int r;
+
+	if (!arg_bool(a, "force") && !cli_confirm(p->warning))
+		return 1;
+	if (!what.filters)
+		what.filters = arg_list(a, "filter");
+	r = prune_part(cli, &what, &sum, e);
+	if (r < 0 || !p->space)
+		return r;
+	human_size(&text, sum, 4);
+	(void)printf("Total reclaimed space: %s\n", buf_str(&text));
 	return 0;
 }
 

@@ -91,7 +91,9 @@ bool cli_confirm(const char *warning)
 {
 	char line[16];
 
-	(void)printf("WARNING! %s\nAre you sure you want to continue? [y/N] ", warning);
+	if (warning)
+		(void)printf("WARNING! %s\n", warning);
+	(void)printf("Are you sure you want to continue? [y/N] ");
 	(void)fflush(stdout);
 	return fgets(line, sizeof(line), stdin) && (*line | 0x20) == 'y';
 }

@@ -72,6 +72,7 @@ const struct entry cli_entries[] = {
 	{"image list", &cmd_images, NULL, HIDDEN},
 	{"image load", &cmd_load, NULL, IN_COMMANDS},
 	{"image ls", &cmd_images, NULL, IN_COMMANDS},
+	{"image prune", &cmd_image_prune, NULL, IN_COMMANDS},
 	{"image remove", &cmd_rmi, NULL, HIDDEN},
 	{"image rm", &cmd_rmi, NULL, IN_COMMANDS},
 	{"image tag", &cmd_tag, NULL, IN_COMMANDS},
@@ -86,8 +87,10 @@ const struct entry cli_entries[] = {
 	{"network remove", &cmd_network_rm, NULL, HIDDEN},
 	{"network rm", &cmd_network_rm, NULL, IN_COMMANDS},
 
+	{"system df", &cmd_system_df, NULL, IN_COMMANDS},
 	{"system events", &cmd_events, NULL, IN_COMMANDS},
 	{"system info", &cmd_info, NULL, IN_COMMANDS},
+	{"system prune", &cmd_system_prune, NULL, IN_COMMANDS},
 
 	{"volume create", &cmd_volume_create, NULL, IN_COMMANDS},
 	{"volume inspect", &cmd_volume_inspect, NULL, IN_COMMANDS},

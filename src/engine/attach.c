@@ -114,6 +114,8 @@ int engine_attach(struct container *c, const struct rt_attach_ops *ops, struct a
 		r = open_one(a, e);
 	if (r < 0)
 		release(a);
+	else
+		container_event(c, "attach", NULL, NULL);
 	return r;
 }
 

@@ -39,6 +39,10 @@ void daemon_config_done(struct daemon_config *c)
 			 c->group,
 			 c->metrics_addr,
 			 c->init_path,
+			 c->default_ipc_mode,
+			 c->default_cgroupns_mode,
+			 c->default_shm_size,
+			 c->seccomp_profile,
 			 c->lib_dir};
 
 	for (size_t i = 0; i < ARRAY_SIZE(lists); i++)

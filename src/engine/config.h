@@ -29,7 +29,9 @@ struct daemon_config {
 	char **host_gateway_ips;
 	char *ip, *cgroup_parent, *firewall, *metrics_addr, *group, *init_path;
 	char **dns, **dns_search, **dns_opts;
-	bool icc, ip_forward, ip_masq, ipv6, init;
+	char *default_ipc_mode, *default_cgroupns_mode, *default_shm_size; /* NULL: Docker's */
+	char *seccomp_profile; /* a path, "unconfined" or "builtin"; NULL: builtin */
+	bool icc, ip_forward, ip_masq, ipv6, init, no_new_privileges;
 	uint32_t mtu; /* 0: the uplink's */
 	uint32_t shutdown_timeout;
 	bool debug;

@@ -103,6 +103,30 @@ static int check_mtu(const char *v, struct err *e)
 		       : 0;
 }
 
+static int check_ipc(const char *v, struct err *e)
+{
+	return streq(v, "private") || streq(v, "shareable")
+		       ? 0
+		       : err_invalid(e, "IPC can only be 'private' or 'shareable': '%s'", v);
+}
+
+static int check_cgroupns(const char *v, struct err *e)
+{
+	return streq(v, "private") || streq(v, "host")
+		       ? 0
+		       : err_invalid(e,
+				     "default cgroup namespace mode (%s) is invalid; use "
+				     "\"host\" or \"private\"",
+				     v);
+}
+
+static int check_size(const char *v, struct err *e)
+{
+	int64_t n;
+
+	return parse_ram(v, &n) < 0 || n <= 0 ? err_invalid(e, "invalid size: '%s'", v) : 0;
+}
+
 #define AT(field) offsetof(struct daemon_config, field)
 #define IGNORED(name)                                                                              \
 	{                                                                                          \
@@ -130,12 +154,18 @@ const struct option options[] = {
 	{"debug", 'D', NULL, OPT_BOOL, AT(debug), NULL, "log at level debug"},
 	{"default-address-pool", 0, "default-address-pools", OPT_POOL, AT(pools_text), NULL,
 	 "base=CIDR,size=BITS: where networks take their subnets from"},
+	{"default-cgroupns-mode", 0, NULL, OPT_STR, AT(default_cgroupns_mode), check_cgroupns,
+	 "cgroup namespaces of containers: host or private"},
 	{"default-gateway", 0, NULL, OPT_STR, AT(default_gateway), check_ip,
 	 "default route of the default bridge (default its own address)"},
 	{"default-gateway-v6", 0, NULL, OPT_STR, AT(default_gateway_v6), check_ip,
 	 "likewise for IPv6"},
+	{"default-ipc-mode", 0, NULL, OPT_STR, AT(default_ipc_mode), check_ipc,
+	 "IPC mode of containers: shareable or private (default private)"},
 	{"default-network-opt", 0, "default-network-opts", OPT_NETOPT, AT(network_opts), NULL,
 	 "DRIVER=NAME=VALUE: options of new networks of a driver"},
+	{"default-shm-size", 0, NULL, OPT_STR, AT(default_shm_size), check_size,
+	 "size of /dev/shm in containers (default 64m)"},
 	{"dns", 0, NULL, OPT_LIST, AT(dns), check_dns, "DNS servers of containers"},
 	{"dns-opt", 0, "dns-opts", OPT_LIST, AT(dns_opts), NULL, "DNS options of containers"},
 	{"dns-search", 0, NULL, OPT_LIST, AT(dns_search), NULL, "DNS search domains of containers"},
@@ -174,17 +204,19 @@ const struct option options[] = {
 	{"metrics-addr", 0, NULL, OPT_STR, AT(metrics_addr), NULL, "address of the metrics"},
 	{"mtu", 0, NULL, OPT_U32, AT(mtu), check_mtu,
 	 "MTU of networks (default that of the uplink)"},
+	{"no-new-privileges", 0, NULL, OPT_BOOL, AT(no_new_privileges), NULL,
+	 "no-new-privileges for new containers that do not say otherwise"},
 	{"pidfile", 'p', NULL, OPT_STR, AT(pidfile), NULL, "pid file (default /run/atoll.pid)"},
 	{"registry-mirror", 0, "registry-mirrors", OPT_LIST, AT(registry_mirrors), NULL,
 	 "preferred registry mirrors"},
+	{"seccomp-profile", 0, NULL, OPT_STR, AT(seccomp_profile), NULL,
+	 "path of a seccomp profile, unconfined or builtin (default builtin)"},
 	{"shutdown-timeout", 0, NULL, OPT_U32, AT(shutdown_timeout), NULL,
 	 "seconds an end waits for running operations (default 15)"},
 	{"version", 'v', "", OPT_BOOL, AT(version), NULL, "print the version and quit"},
 
 	{"authorization-plugin", 0, "authorization-plugins", OPT_REFUSED, 0, NULL, NULL},
-	{"no-new-privileges", 0, NULL, OPT_REFUSED_BOOL, 0, NULL, NULL},
 	{"rootless", 0, NULL, OPT_REFUSED_BOOL, 0, NULL, NULL},
-	{"seccomp-profile", 0, NULL, OPT_REFUSED, 0, NULL, NULL},
 	{"selinux-enabled", 0, NULL, OPT_REFUSED_BOOL, 0, NULL, NULL},
 	{"tls", 0, NULL, OPT_REFUSED_BOOL, 0, NULL, NULL},
 	{"tlscacert", 0, NULL, OPT_REFUSED, 0, NULL, NULL},
@@ -205,10 +237,7 @@ const struct option options[] = {
 	IGNORED("cpu-rt-period"),
 	IGNORED("cpu-rt-runtime"),
 	IGNORED_BOOL("cri-containerd"),
-	IGNORED("default-cgroupns-mode"),
-	IGNORED("default-ipc-mode"),
 	IGNORED("default-runtime"),
-	IGNORED("default-shm-size"),
 	IGNORED_KEY("default-ulimit", "default-ulimits"),
 	IGNORED_KEY("exec-opt", "exec-opts"),
 	IGNORED_BOOL("experimental"),

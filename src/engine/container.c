@@ -470,7 +470,7 @@ int container_log_path(const struct container *c, char **ret)
 	return *ret ? 0 : -ENOMEM;
 }
 
-void container_event_with(struct container *c, const char *action, json_t *more)
+void container_event_more(struct container *c, const char *action, json_t *more)
 {
 	json_t *labels = jo(c->config, "Labels");
 	json_t *attr = labels ? json_copy(labels) : json_object();
@@ -485,5 +485,5 @@ void container_event_with(struct container *c, const char *action, json_t *more)
 
 void container_event(struct container *c, const char *action, const char *key, const char *value)
 {
-	container_event_with(c, action, key ? json_pack("{s:s}", key, value) : NULL);
+	container_event_more(c, action, key ? json_pack("{s:s}", key, value) : NULL);
 }

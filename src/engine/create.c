@@ -6,6 +6,7 @@
  * between leaves a directory without a row, which recovery sweeps.
  */
 
+#include <limits.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -58,26 +59,50 @@ static int hostname_default(struct container *c, struct err *e)
 	return json_object_set_new(c->config, "Hostname", json_string(host)) < 0 ? err_nomem(e) : 0;
 }
 
-/* "container:web" is kept by id, so that a rename of web changes nothing. */
-static int resolve_peer(struct container *c, struct err *e)
+static int default_network(struct container *c, struct err *e)
 {
-	const char *mode = container_network_mode(c);
-	auto_free char *by_id = NULL;
-	struct container *peer;
-	int r;
-
-	if (streq(mode, "default"))
-		return json_object_set_new(c->host_config, "NetworkMode", json_string("bridge")) < 0
-			       ? err_nomem(e)
-			       : 0;
-	if (!str_has_prefix(mode, "container:"))
+	if (!streq(container_network_mode(c), "default"))
 		return 0;
-	r = engine_find(c->en, mode + strlen("container:"), &peer, e);
-	if (r < 0)
-		return r;
-	by_id = str_printf("container:%s", peer->id);
-	if (!by_id || json_object_set_new(c->host_config, "NetworkMode", json_string(by_id)) < 0)
-		return err_nomem(e);
+	return json_object_set_new(c->host_config, "NetworkMode", json_string("bridge")) < 0
+		       ? err_nomem(e)
+		       : 0;
+}
+
+/* Docker notes that such a container gets no SELinux label, whether or not the host has them. */
+static int default_label(struct container *c, struct err *e)
+{
+	json_t *h = c->host_config, *list = jo(h, "SecurityOpt");
+
+	if (!jb(h, "Privileged") && !streq(js(h, "IpcMode"), "host") &&
+	    !streq(js(h, "PidMode"), "host"))
+		return 0;
+	if (!list) {
+		list = json_array();
+		if (json_object_set_new(h, "SecurityOpt", list) < 0)
+			return err_nomem(e);
+	}
+	return json_array_append_new(list, json_string("label=disable")) < 0 ? err_nomem(e) : 0;
+}
+
+/* What inspect shows of a container that is not privileged and did not say otherwise. */
+static int default_paths(struct container *c, struct err *e)
+{
+	const struct {
+		const char *key;
+		const char *const *paths;
+	} rows[] = {{"MaskedPaths", rt_masked_paths}, {"ReadonlyPaths", rt_readonly_paths}};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows) && !jb(c->host_config, "Privileged"); i++) {
+		json_t *list;
+
+		if (jo(c->host_config, rows[i].key))
+			continue;
+		list = json_array();
+		for (const char *const *p = rows[i].paths; *p; p++)
+			(void)json_array_append_new(list, json_string(*p));
+		if (json_object_set_new(c->host_config, rows[i].key, list) < 0)
+			return err_nomem(e);
+	}
 	return 0;
 }
 
@@ -89,11 +114,19 @@ static int build(struct container *c, const char *name, json_t *body, struct ima
 	int r = spec_normalise(body, image_config(image), &c->config, &c->host_config, e);
 
 	if (r >= 0)
+		r = modes_defaults(c->en, c->host_config, e);
+	if (r >= 0)
 		r = spec_validate(c->en, c->config, c->host_config, e);
+	if (r >= 0)
+		r = default_paths(c, e);
+	if (r >= 0)
+		r = default_label(c, e);
 	if (r >= 0)
 		r = choose_name(c->en, name, c, e);
 	if (r >= 0)
-		r = resolve_peer(c, e);
+		r = default_network(c, e);
+	if (r >= 0)
+		r = modes_resolve(c, e);
 	if (r >= 0)
 		r = hostname_default(c, e);
 	if (r < 0)
@@ -149,8 +182,41 @@ static void volumes_after_failure(struct container *c)
 	}
 }
 
+/* What a client of an older API meant by silence, and cannot have meant by what came later. */
+static int older_client(struct container *c, unsigned api, json_t *body, struct err *e)
+{
+	json_t *host = jo(body, "HostConfig"), *m;
+	size_t i;
+
+	c->ro_flat = api < 144;
+	if (host && api < 140 && !*js(host, "IpcMode"))
+		(void)json_object_set_new(host, "IpcMode", json_string("shareable"));
+	if (host && api < 141 && !*js(host, "CgroupnsMode"))
+		(void)json_object_set_new(host, "CgroupnsMode", json_string("host"));
+	json_array_foreach(jo(host, "Mounts"), i, m)
+	{
+		if (api < 140)
+			(void)json_object_del(jo(m, "BindOptions"), "NonRecursive");
+		if (api < 142)
+			(void)json_object_del(jo(m, "BindOptions"), "CreateMountpoint");
+		if (api < 144) {
+			(void)json_object_del(jo(m, "BindOptions"), "ReadOnlyNonRecursive");
+			(void)json_object_del(jo(m, "BindOptions"), "ReadOnlyForceRecursive");
+		}
+		if (api < 145 && *js(jo(m, "VolumeOptions"), "Subpath"))
+			return err_invalid(e, "VolumeOptions.Subpath needs API v1.45 or newer");
+	}
+	return 0;
+}
+
 int engine_create(struct engine *en, const char *name, json_t *body, struct container **ret,
 		  char ***warnings, struct err *e)
+{
+	return engine_create_as(en, UINT_MAX, name, body, ret, warnings, e);
+}
+
+int engine_create_as(struct engine *en, unsigned api, const char *name, json_t *body,
+		     struct container **ret, char ***warnings, struct err *e)
 {
 	auto_(container_free) struct container *c = container_alloc(en);
 	const char *ref;
@@ -168,6 +234,9 @@ int engine_create(struct engine *en, const char *name, json_t *body, struct cont
 		return r;
 	rand_id(c->id);
 	c->created_ns = clock_real_ns();
+	r = older_client(c, api, body, e);
+	if (r < 0)
+		return r;
 	r = build(c, name, body, image, e);
 	if (r < 0)
 		return r;
@@ -198,7 +267,7 @@ int engine_create(struct engine *en, const char *name, json_t *body, struct cont
 
 int engine_rename(struct container *c, const char *name, struct err *e)
 {
-	auto_free char *old = strdup(c->name), *fresh = NULL;
+	auto_free char *old = strdup(c->name), *slashed = str_printf("/%s", c->name), *fresh = NULL;
 	int r;
 
 	name += *name == '/';
@@ -218,7 +287,7 @@ int engine_rename(struct container *c, const char *name, struct err *e)
 			"have to remove (or rename) that container to be able to reuse that name.",
 			name, ((struct container *)map_get(c->en->by_name, name))->id);
 	fresh = strdup(name);
-	if (!old || !fresh || map_put(c->en->by_name, name, c) < 0)
+	if (!old || !slashed || !fresh || map_put(c->en->by_name, name, c) < 0)
 		return err_nomem(e);
 	(void)map_del(c->en->by_name, c->name);
 	free(c->name);
@@ -231,6 +300,6 @@ int engine_rename(struct container *c, const char *name, struct err *e)
 		return r;
 	}
 	net_container_renamed(c->en->net, c->id, c->name);
-	container_event(c, "rename", "oldName", old);
+	container_event(c, "rename", "oldName", slashed);
 	return 0;
 }

@@ -14,6 +14,7 @@
 
 #include "base/clock.h"
 #include "base/fs.h"
+#include "base/json.h"
 #include "base/log.h"
 #include "base/str.h"
 #include "engine/life_internal.h"
@@ -106,6 +107,29 @@ static int read_id(struct engine *en, struct err *e)
 	return r < 0 ? err_sys(e, -r, "cannot write %s", path) : 0;
 }
 
+/* A profile that is not JSON would fail every start, or, taken for none, protect nobody. */
+static int read_seccomp(struct engine *en, struct err *e)
+{
+	const char *path = en->config->seccomp_profile;
+	auto_buf struct buf text = BUF_INIT(4u << 20);
+	auto_json json_t *j = NULL;
+	int r;
+
+	if (!path || streq(path, "builtin"))
+		return 0;
+	if (streq(path, "unconfined"))
+		return str_set(&en->seccomp, path) < 0 ? err_nomem(e) : 0;
+	r = fs_read(path, 4u << 20, &text);
+	if (r < 0)
+		return err_sys(e, -r, "opening seccomp profile (%s) failed", path);
+	r = json_read(buf_str(&text), text.len, &j, e);
+	if (r < 0) {
+		(void)err_wrap(e, "the seccomp profile %s", path);
+		return r;
+	}
+	return str_set(&en->seccomp, buf_str(&text)) < 0 ? err_nomem(e) : 0;
+}
+
 /* ---- what the parts tell us ---- */
 
 static void on_exit_of(const char *id, int exit_code, bool oom, int64_t finished_ns, void *data)
@@ -138,6 +162,7 @@ static int open_maps(struct engine *en, struct err *e)
 {
 	list_init(&en->containers);
 	list_init(&en->tops);
+	list_init(&en->mount_jobs);
 	if (map_new(&en->by_id) < 0 || map_new(&en->by_name) < 0 || map_new(&en->volumes) < 0 ||
 	    map_new(&en->execs) < 0 || events_open(en) < 0)
 		return err_nomem(e);
@@ -260,7 +285,7 @@ static bool busy(struct engine *en)
 	list_for_each (c, &en->containers, node)
 		if (c->starting || c->cleaning || c->locked)
 			return true;
-	return false;
+	return !list_empty(&en->mount_jobs);
 }
 
 /* The first turns of the loop: the first client finds the built-in image, and of the last life's
@@ -299,6 +324,8 @@ int engine_open(struct loop *l, const struct daemon_config *config, struct engin
 		r = en->life_fd = lock_life(config->exec_root, LIFE_WAIT_MS, e);
 	if (r >= 0)
 		r = read_id(en, e);
+	if (r >= 0)
+		r = read_seccomp(en, e);
 	if (r >= 0)
 		r = open_store(en, &p, e);
 	if (r >= 0)
@@ -355,6 +382,7 @@ static void free_objects(struct engine *en)
 	while (en->volumes && (v = map_next(en->volumes, &pos, NULL)))
 		volume_free(v);
 	map_free(en->volumes);
+	en->volumes = NULL; /* a mount that a job ends later finds nobody */
 	map_free(en->execs);
 	map_free(en->by_id);
 	map_free(en->by_name);
@@ -381,5 +409,6 @@ void engine_close(struct engine *en)
 	db_close(en->db);
 	events_close(en);
 	(void)fd_close(en->life_fd);
+	free(en->seccomp);
 	free(en);
 }

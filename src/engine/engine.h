@@ -78,6 +78,10 @@ struct container_state {
 };
 
 /* POST /containers/create. @name NULL: a random one. @warnings gets Docker's warnings. */
+int engine_create_as(struct engine *en, unsigned api /* 143: a client of API 1.43 */,
+		     const char *name, json_t *body, struct container **ret, char ***warnings,
+		     struct err *e) MUST_CHECK;
+/* likewise as a client of the newest API */
 int engine_create(struct engine *en, const char *name, json_t *body, struct container **ret,
 		  char ***warnings, struct err *e) MUST_CHECK;
 /* by id, name (with or without the slash) or unique id prefix: "No such container: x" */
@@ -175,6 +179,8 @@ struct volume;
 int engine_volume_create(struct engine *en, const char *name /* NULL or "": anonymous */,
 			 json_t *labels, json_t *options, struct volume **ret,
 			 struct err *e) MUST_CHECK;
+/* "" or NULL is local, another is not found */
+int engine_volume_driver_check(const char *driver, struct err *e) MUST_CHECK;
 int engine_volume_find(struct engine *en, const char *name, struct volume **ret,
 		       struct err *e) MUST_CHECK;
 int engine_volume_remove(struct engine *en, const char *name, bool force, struct err *e) MUST_CHECK;
@@ -202,6 +208,7 @@ typedef void (*event_fn)(const struct event *ev, void *data);
 struct event_sub;
 int engine_events_subscribe(struct engine *en, event_fn fn, void *data,
 			    struct event_sub **ret) MUST_CHECK;
+size_t engine_events_subscribers(const struct engine *en);
 void engine_events_unsubscribe(struct event_sub *s); /* NULL allowed */
 /* those still remembered (the last 1,000), oldest first */
 void engine_events_past(struct engine *en, int64_t since_ns, int64_t until_ns, event_fn fn,

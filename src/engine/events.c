@@ -10,17 +10,19 @@
 #include "base/str.h"
 #include "engine/internal.h"
 
-#define EVENTS_KEPT 1000
+#define EVENTS_KEPT	1000
+#define EVENTS_KEPT_MAX (4u << 20) /* bytes of attributes: labels may be large */
 
 struct kept {
 	int64_t ns;
 	char *type, *action, *actor;
 	json_t *attributes;
+	size_t bytes; /* of the attributes */
 };
 
 struct event_log {
 	struct kept ring[EVENTS_KEPT];
-	size_t next, count;
+	size_t next, count, bytes;
 };
 
 struct event_sub {
@@ -59,6 +61,36 @@ void events_close(struct engine *en)
 	en->events = NULL;
 }
 
+static size_t attributes_bytes(json_t *attributes)
+{
+	const char *key;
+	size_t n = 0;
+	json_t *v;
+
+	json_object_foreach(attributes, key, v)
+	{
+		n += strlen(key) + json_string_length(v);
+	}
+	return n;
+}
+
+static struct kept *oldest(struct event_log *log)
+{
+	return &log->ring[(log->next + EVENTS_KEPT - log->count) % EVENTS_KEPT];
+}
+
+/* The oldest go for a new one: at the latest a thousand later, sooner where they are large. */
+static void make_room(struct event_log *log)
+{
+	while (log->count && (log->count == EVENTS_KEPT || log->bytes > EVENTS_KEPT_MAX)) {
+		struct kept *k = oldest(log);
+
+		log->bytes -= k->bytes;
+		kept_done(k);
+		log->count--;
+	}
+}
+
 static struct event view(const struct kept *k)
 {
 	return (struct event){.ns = k->ns,
@@ -75,7 +107,7 @@ void engine_event(struct engine *en, const char *type, const char *action, const
 	struct event_sub *s;
 	struct event ev;
 
-	kept_done(k);
+	make_room(en->events);
 	k->ns = clock_real_ns();
 	k->type = strdup(type);
 	k->action = strdup(action);
@@ -87,7 +119,9 @@ void engine_event(struct engine *en, const char *type, const char *action, const
 		return;
 	}
 	en->events->next = (en->events->next + 1) % EVENTS_KEPT;
-	en->events->count = MIN(en->events->count + 1, (size_t)EVENTS_KEPT);
+	en->events->count++;
+	k->bytes = attributes_bytes(k->attributes);
+	en->events->bytes += k->bytes;
 	log_debug("event type=%s action=%s actor=%s", type, action, actor);
 	ev = view(k);
 	list_for_each (s, &en->event_subs, node)
@@ -105,6 +139,16 @@ int engine_events_subscribe(struct engine *en, event_fn fn, void *data, struct e
 	list_append(&en->event_subs, &s->node);
 	*ret = s;
 	return 0;
+}
+
+size_t engine_events_subscribers(const struct engine *en)
+{
+	const struct event_sub *s;
+	size_t n = 0;
+
+	list_for_each (s, &en->event_subs, node)
+		n++;
+	return n;
 }
 
 void engine_events_unsubscribe(struct event_sub *s)

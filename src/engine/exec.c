@@ -266,7 +266,7 @@ static void exec_ended(int exit_code, void *data)
 	x->pid = 0;
 	(void)snprintf(text, sizeof(text), "%d", exit_code);
 	if (!x->dropped)
-		container_event_with(x->c, "exec_die",
+		container_event_more(x->c, "exec_die",
 				     json_pack("{s:s, s:s}", "execID", x->id, "exitCode", text));
 	tell_end(x, exit_code);
 	if (x->dropped)
@@ -390,6 +390,16 @@ struct exec *container_exec_next(struct container *c, struct exec *prev)
 	return !n || n == &c->execs ? NULL : list_entry(n, struct exec, node);
 }
 
+static void resize_event(struct container *c, unsigned rows, unsigned cols)
+{
+	char height[12], width[12];
+
+	(void)snprintf(height, sizeof(height), "%u", rows);
+	(void)snprintf(width, sizeof(width), "%u", cols);
+	container_event_more(c, "resize",
+			     json_pack("{s:s, s:s}", "height", height, "width", width));
+}
+
 int engine_resize(struct container *c, struct exec *x, unsigned rows, unsigned cols, struct err *e)
 {
 	int r = running(c, e);
@@ -399,5 +409,7 @@ int engine_resize(struct container *c, struct exec *x, unsigned rows, unsigned c
 	if (x && !x->running)
 		return err_conflict(e, "exec %s is not running", x->id);
 	r = rt_resize(c->en->runtime, c->id, x ? x->id : NULL, rows, cols);
+	if (r >= 0 && !x)
+		resize_event(c, rows, cols);
 	return r < 0 ? err_sys(e, -r, "cannot resize the terminal of container %s", c->id) : 0;
 }

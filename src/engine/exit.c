@@ -14,6 +14,7 @@
 #include "base/log.h"
 #include "base/str.h"
 #include "engine/life_internal.h"
+#include "engine/mounts.h"
 
 bool should_restart(const struct container *c)
 {
@@ -56,13 +57,22 @@ static void restarted(int result, const struct err *e, void *data)
 
 static void restart_due(void *data);
 
-/* It shares the network of one that is just coming up itself (at the start of the engine). */
+/* It joins a namespace of one that is just coming up itself (at the start of the engine). */
 static bool peer_is_coming(const struct container *c)
 {
-	const struct container *peer = container_netns_peer(c);
+	static const char *const keys[] = {"NetworkMode", "IpcMode", "PidMode"};
 
-	return peer && peer->st.status != CONTAINER_RUNNING &&
-	       (peer->starting || peer->locked || peer->st.status == CONTAINER_RESTARTING);
+	for (size_t i = 0; i < ARRAY_SIZE(keys); i++) {
+		const char *mode = js(c->host_config, keys[i]);
+		struct container *peer;
+
+		if (str_has_prefix(mode, "container:") &&
+		    engine_find(c->en, mode + strlen("container:"), &peer, NULL) >= 0 &&
+		    peer->st.status != CONTAINER_RUNNING &&
+		    (peer->starting || peer->locked || peer->st.status == CONTAINER_RESTARTING))
+			return true;
+	}
+	return false;
 }
 
 static void restart_turn(struct container *c, void *data)
@@ -130,6 +140,7 @@ static void cleaned(int result, void *data)
 	if (result < 0)
 		log_warn("the runtime could not be cleaned up container=%s error=%s", c->id,
 			 strerror(-result));
+	mounts_release(c);
 	if (storage_unmount(c->en->storage, c->id, NULL) < 0)
 		log_debug("the root file system stays mounted until removal container=%s", c->id);
 	c->cleaning = false;
@@ -165,7 +176,7 @@ void container_on_stopped(struct container *c, struct stopped_hook *h)
 void container_exited(struct container *c, int code, bool oom, int64_t when_ns)
 {
 	bool oom_told;
-	char text[12];
+	char text[12], lasted[24];
 
 	if (c->starting) { /* the start is still being committed: it comes back to us */
 		c->early_exit = true;
@@ -193,9 +204,12 @@ void container_exited(struct container *c, int code, bool oom, int64_t when_ns)
 			  "container=%s",
 			  c->name);
 	(void)snprintf(text, sizeof(text), "%d", code);
+	(void)snprintf(lasted, sizeof(lasted), "%lld",
+		       (long long)MAX(0, (c->st.finished_ns - c->st.started_ns) / NS_PER_S));
 	if (oom && !oom_told)
 		container_event(c, "oom", NULL, NULL);
-	container_event(c, "die", "exitCode", text);
+	container_event_more(c, "die",
+			     json_pack("{s:s, s:s}", "exitCode", text, "execDuration", lasted));
 	container_network_events(c, "disconnect");
 	links_changed(c);
 	container_clean(c);

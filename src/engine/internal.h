@@ -26,11 +26,13 @@ struct engine {
 	struct map *by_id, *by_name; /* struct container, both borrowed from @containers */
 	struct list containers;	     /* oldest first */
 	struct map *volumes;	     /* struct volume by name */
+	struct list mount_jobs;	     /* mounted.c */
 	struct map *execs;	     /* struct exec by id */
 	struct list event_subs;
 	struct list tops; /* struct ps: those that run (top.c) */
 	struct event_log *events;
 	char id[ID_LEN + 1];
+	char *seccomp; /* of every container that names no profile; NULL: the built-in one */
 	bool closing;
 	int life_fd; /* inherited by children that must not outlive their engine's undoing */
 	bool builtin_done;
@@ -66,6 +68,8 @@ struct container {
 		      start hold */
 	bool remove_volumes; /* its removal takes anonymous volumes along */
 	bool gone;	     /* removed: only waiting turns and callbacks still see it */
+	bool ro_flat;	     /* at create: asked by an API before 1.44, see mounts.c */
+	bool mounts_told;    /* its volumes' "mount" events are out and "unmount" is due */
 	int failures;	     /* failed starts or short lives in a row, for the restart delay */
 	struct source *restart_timer;
 	struct health *health;	 /* NULL: no check, or never started */
@@ -97,6 +101,7 @@ struct volume {
 	bool anonymous;
 	int64_t created_ns;
 	json_t *labels, *options;
+	struct list waits; /* struct volume_wait (mounted.c): what comes after the job */
 };
 
 /* container.c */
@@ -113,8 +118,8 @@ DEFINE_AUTO(struct container, container_free);
 struct container *container_alloc(struct engine *en);
 void container_notify(struct container *c, enum wait_condition what, const char *error);
 void container_event(struct container *c, const char *action, const char *key, const char *value);
-void container_event_with(struct container *c, const char *action,
-			  json_t *more /* taken, attributes; may be NULL */);
+/* likewise with several: @more, an object of strings, is taken; NULL: none */
+void container_event_more(struct container *c, const char *action, json_t *more);
 struct container *container_netns_peer(const struct container *c); /* container:X's X, NULL */
 
 /* spec.c: Config and HostConfig from a create body: types checked, defaults filled */
@@ -189,6 +194,24 @@ int volume_save(struct volume *v, enum phase phase, struct err *e) MUST_CHECK;
 int volume_refs_without(struct engine *en, const struct volume *v, const struct container *skip);
 void volume_free(struct volume *v);
 int volume_delete(struct engine *en, struct volume *v, struct err *e) MUST_CHECK;
+/* modes.c: IpcMode, PidMode, UTSMode, CgroupnsMode, UsernsMode */
+int modes_defaults(struct engine *en, json_t *host, struct err *e) MUST_CHECK;
+int modes_check(const json_t *config, const json_t *host, struct err *e) MUST_CHECK;
+/* "container:NAME" of any mode is kept by id, so that a rename changes nothing */
+int modes_resolve(struct container *c, struct err *e) MUST_CHECK;
+/* whose namespace @key ("IpcMode", "PidMode") names; *ret NULL: none is joined. The peer must run
+ */
+int modes_peer(struct container *c, const char *key, struct container **ret,
+	       struct err *e) MUST_CHECK;
+/* whose shared /dev/shm is mounted in @c: its own if shareable, a peer's; NULL: neither */
+struct container *shm_owner(struct container *c);
+/* security.c: SecurityOpt */
+struct security {
+	bool no_new_privileges;
+	const char *seccomp; /* borrowed from the list; NULL: the default */
+};
+int security_parse(struct engine *en, const json_t *host, struct security *ret,
+		   struct err *e) MUST_CHECK;
 /* names.c */
 int name_check(const char *name, struct err *e) MUST_CHECK;
 char *name_random(struct engine *en);

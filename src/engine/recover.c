@@ -25,6 +25,7 @@
 #include "base/log.h"
 #include "base/str.h"
 #include "engine/life_internal.h"
+#include "engine/mounts.h"
 #include "runtime/control.h"
 
 #define EXIT_UNKNOWN 255
@@ -104,6 +105,7 @@ static void alive(struct container *c, int pid)
 	}
 	health_watch(c);
 	oom_watch(c);
+	c->mounts_told = true;
 	log_debug("container adopted container=%s pid=%d", c->name, pid);
 }
 
@@ -317,6 +319,7 @@ static int sweep(struct engine *en, struct err *e)
 
 	sweep_endpoints(en);
 	sweep_volumes(en);
+	mounts_recovered(en);
 	r = storage_container_each(en->storage, sweep_directory, en);
 	if (r < 0)
 		return err_sys(e, -r, "cannot sweep the containers' directories");

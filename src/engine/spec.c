@@ -69,13 +69,13 @@ static const struct field host_fields[] = {
 	{"Annotations", T_STRMAP, NULL},
 	{"CapAdd", T_STRS, "null"},
 	{"CapDrop", T_STRS, "null"},
-	{"CgroupnsMode", T_STR, "\"host\""},
+	{"CgroupnsMode", T_STR, "\"\""},
 	{"Dns", T_STRS, "[]"},
 	{"DnsOptions", T_STRS, "[]"},
 	{"DnsSearch", T_STRS, "[]"},
 	{"ExtraHosts", T_STRS, "null"},
 	{"GroupAdd", T_STRS, "null"},
-	{"IpcMode", T_STR, "\"private\""},
+	{"IpcMode", T_STR, "\"\""},
 	{"Cgroup", T_STR, "\"\""},
 	{"Links", T_STRS, "null"},
 	{"OomScoreAdj", T_INT, "0"},
@@ -88,7 +88,7 @@ static const struct field host_fields[] = {
 	{"Tmpfs", T_STRMAP, NULL},
 	{"UTSMode", T_STR, "\"\""},
 	{"UsernsMode", T_STR, "\"\""},
-	{"ShmSize", T_INT, "67108864"},
+	{"ShmSize", T_INT, "0"},
 	{"Sysctls", T_STRMAP, NULL},
 	{"Runtime", T_STR, "\"crun\""},
 	{"Isolation", T_STR, "\"\""},
@@ -235,32 +235,40 @@ static int fields_read(const json_t *obj, const char *owner, const struct field 
 	return 0;
 }
 
-/* Env of the image under the container's: by variable name, the image's order first. */
+static bool env_names(const json_t *env, const char *name, size_t len)
+{
+	json_t *s;
+	size_t i;
+
+	json_array_foreach(env, i, s)
+	{
+		const char *text = json_string_value(s);
+
+		if (text && strcspn(text, "=") == len && !strncmp(text, name, len))
+			return true;
+	}
+	return false;
+}
+
+/* The container's variables, then those of the image that it does not name; "NAME" without "="
+ * removes one, as in Docker. */
 static json_t *env_merge(const json_t *image, const json_t *own)
 {
 	json_t *out = json_array(), *s;
 	size_t i;
 
+	json_array_foreach(own, i, s)
+	{
+		if (strchr(json_string_value(s), '='))
+			(void)json_array_append(out, s);
+	}
 	json_array_foreach(image, i, s)
 	{
 		const char *text = json_string_value(s);
-		size_t len = text ? strcspn(text, "=") : 0, k;
-		bool over = false;
-		json_t *o;
 
-		json_array_foreach(own, k, o)
-		{
-			const char *mine = json_string_value(o);
-
-			if (mine && text && strcspn(mine, "=") == len && !strncmp(mine, text, len))
-				over = true;
-		}
-		if (!over)
+		if (text && !env_names(own, text, strcspn(text, "=")))
 			(void)json_array_append(out, s);
 	}
-	json_array_foreach(own, i, s)
-		/* "NAME" without "=" removes the variable, as in Docker */
-		if (strchr(json_string_value(s), '='))(void) json_array_append(out, s);
 	return out;
 }
 
@@ -313,6 +321,21 @@ static void merge_image(json_t *config, const json_t *image)
 	merge_objects(config, image, "Labels");
 }
 
+/* What clients send for "nothing", as inspect shows nothing. */
+static void tidy(json_t *config, json_t *host)
+{
+	static const char *const maps[] = {"ExposedPorts", "Healthcheck"};
+	json_t *pids = json_object_get(host, "PidsLimit");
+
+	for (size_t i = 0; i < ARRAY_SIZE(maps); i++)
+		if (jo(config, maps[i]) && !json_object_size(jo(config, maps[i])))
+			(void)json_object_del(config, maps[i]);
+	if (!json_object_size(jo(config, "Volumes")))
+		(void)json_object_set_new(config, "Volumes", json_null());
+	if (json_is_integer(pids) && json_integer_value(pids) <= 0)
+		(void)json_object_set_new(host, "PidsLimit", json_null());
+}
+
 int spec_normalise(const json_t *body, const json_t *image_config, json_t **ret_config,
 		   json_t **ret_host, struct err *e)
 {
@@ -335,17 +358,14 @@ int spec_normalise(const json_t *body, const json_t *image_config, json_t **ret_
 		return r;
 	if (image_config)
 		merge_image(config, json_object_get(image_config, "config"));
+	tidy(config, host);
 	r = health_merge(config, image_config ? json_object_get(image_config, "config") : NULL, e);
 	if (r < 0)
 		return r;
 	if (!*js(host, "NetworkMode"))
 		(void)json_object_set_new(host, "NetworkMode", json_string("default"));
-	if (!ji(host, "ShmSize"))
-		(void)json_object_set_new(host, "ShmSize", json_integer(64 << 20));
 	if (!*js(host, "Runtime"))
 		(void)json_object_set_new(host, "Runtime", json_string("crun"));
-	if (!*js(host, "IpcMode"))
-		(void)json_object_set_new(host, "IpcMode", json_string("private"));
 	if (!*js(jo(host, "RestartPolicy"), "Name"))
 		(void)json_object_set_new(jo(host, "RestartPolicy"), "Name", json_string("no"));
 	if (!*js(jo(host, "LogConfig"), "Type"))

@@ -99,22 +99,12 @@ static int share_mode(struct container *c, const char *key, char **ret, struct e
 {
 	const char *mode = js(c->host_config, key);
 	struct container *peer;
-	int r;
+	int r = modes_peer(c, key, &peer, e);
 
-	if (streq(mode, "shareable"))
-		mode = "private";
-	if (!str_has_prefix(mode, "container:")) {
-		*ret = strdup(mode);
-		return *ret ? 0 : err_nomem(e);
-	}
-	r = engine_find(c->en, mode + strlen("container:"), &peer, e);
 	if (r < 0)
 		return r;
-	if (!container_running(peer))
-		return err_conflict(
-			e, "cannot join namespaces of a non running container: container %s is %s",
-			peer->name, container_status_name(peer->st.status));
-	*ret = str_printf("container:%d", peer->st.pid);
+	*ret = peer ? str_printf("container:%d", peer->st.pid)
+		    : strdup(streq(mode, "shareable") ? "private" : mode);
 	return *ret ? 0 : err_nomem(e);
 }
 
@@ -137,28 +127,25 @@ static int fill_network(struct container *c, struct rt_spec *s, struct loan *l, 
 
 static int security(struct container *c, struct rt_spec *s, struct loan *l, struct err *e)
 {
-	json_t *list = jo(c->host_config, "SecurityOpt"), *o;
-	size_t i;
+	struct security sec;
+	int r = security_parse(c->en, c->host_config, &sec, e);
 
-	json_array_foreach(list, i, o)
-	{
-		const char *t = json_string_value(o);
-
-		if (streq(t, "no-new-privileges") || streq(t, "no-new-privileges:true") ||
-		    streq(t, "no-new-privileges=true")) {
-			s->no_new_privileges = true;
-		} else if (str_has_prefix(t, "seccomp=") || str_has_prefix(t, "seccomp:")) {
-			if (buf_puts(&l->seccomp, t + strlen("seccomp=")) < 0)
-				return err_nomem(e);
-			s->seccomp = streq(buf_str(&l->seccomp), "builtin") ? NULL
-									    : buf_str(&l->seccomp);
-		} else if (!str_has_prefix(t, "label") && !str_has_prefix(t, "apparmor") &&
-			   !str_has_prefix(t, "no-new-privileges") &&
-			   !streq(t, "systempaths=unconfined")) {
-			return err_invalid(e, "invalid --security-opt 1: \"%s\"", t);
-		}
-	}
+	if (r < 0)
+		return r;
+	s->no_new_privileges = sec.no_new_privileges;
+	if (sec.seccomp && buf_puts(&l->seccomp, sec.seccomp) < 0)
+		return err_nomem(e);
+	s->seccomp = sec.seccomp ? buf_str(&l->seccomp) : NULL;
 	return 0;
+}
+
+/* Of a container that was made when the defaults were not stored with it. */
+static const char *const *paths_of(struct container *c, const char *key, char **list,
+				   const char *const *defaults)
+{
+	bool said = jo(c->host_config, key) || jb(c->host_config, "Privileged");
+
+	return said ? (const char *const *)list : defaults;
 }
 
 static void resources(const struct container *c, struct rt_spec *s)
@@ -219,8 +206,8 @@ static int fill(struct container *c, struct rt_spec *s, struct loan *l, struct e
 	s->group_add = l->group_add;
 	s->cap_add = l->cap_add;
 	s->cap_drop = l->cap_drop;
-	s->masked_paths = l->masked;
-	s->readonly_paths = l->readonly;
+	s->masked_paths = paths_of(c, "MaskedPaths", l->masked, rt_masked_paths);
+	s->readonly_paths = paths_of(c, "ReadonlyPaths", l->readonly, rt_readonly_paths);
 	s->device_rules = l->rules;
 	if (json_is_integer(json_object_get(h, "MemorySwappiness")) && l->swappiness >= 0)
 		s->memory_swappiness = &l->swappiness;
@@ -243,7 +230,8 @@ int spec_write(struct container *c, struct err *e)
 			    .domainname = js(c->config, "Domainname"),
 			    .tty = jb(c->config, "Tty"),
 			    .privileged = jb(h, "Privileged"),
-			    .init = json_object_get(h, init) ? jb(h, init) : c->en->config->init,
+			    .init = !*js(h, "PidMode") &&
+				    (json_object_get(h, init) ? jb(h, init) : c->en->config->init),
 			    .uts_mode = js(h, "UTSMode"),
 			    .cgroupns_mode = js(h, "CgroupnsMode"),
 			    .sysctls = jo(h, "Sysctls"),

@@ -4,6 +4,7 @@
  *
  *   claim    the store says "starting": what a death leaves half-made is undone at the next start
  *   mount    the root file system (overlay)
+ *   mounts   what the mounts need outside of it (mounted.c); taken back with the claim
  *   volumes  empty volumes get the image's content (jobs, one after the other)
  *   network  namespace, links, names, ports: net/
  *   files    hosts, hostname, resolv.conf
@@ -24,6 +25,7 @@
 #include "base/log.h"
 #include "base/str.h"
 #include "engine/life_internal.h"
+#include "engine/mounts.h"
 
 struct start {
 	struct container *c;
@@ -63,6 +65,7 @@ static int undo_claim(struct steps *st, void *ctx)
 	c->starting = false;
 	c->early_exit = false;
 	c->st.pid = 0;
+	mounts_release(c); /* only now: who starts uses its volumes */
 	return container_save_state(c, NULL);
 }
 
@@ -84,6 +87,12 @@ static int undo_mount(struct steps *st, void *ctx)
 
 	(void)st;
 	return storage_unmount(c->en->storage, c->id, NULL);
+}
+
+static int do_mounts(struct steps *st, void *ctx, struct err *e)
+{
+	(void)st;
+	return mounts_prepare(((struct start *)ctx)->c, step_result, ctx, e);
 }
 
 /* ---- volumes ---- */
@@ -318,11 +327,17 @@ static int do_commit(struct steps *st, void *ctx, struct err *e)
 }
 
 static const struct step start_steps[] = {
-	{"claim", do_claim, undo_claim},    {"mount", do_mount, undo_mount},
-	{"volumes", do_volumes, NULL},	    {"network", do_network, undo_network},
-	{"files", do_files, NULL},	    {"spec", do_spec, NULL},
-	{"create", do_create, undo_create}, {"attach", do_attach, NULL},
-	{"start", do_start, NULL},	    {"commit", do_commit, NULL},
+	{"claim", do_claim, undo_claim},
+	{"mount", do_mount, undo_mount},
+	{"mounts", do_mounts, NULL},
+	{"volumes", do_volumes, NULL},
+	{"network", do_network, undo_network},
+	{"files", do_files, NULL},
+	{"spec", do_spec, NULL},
+	{"create", do_create, undo_create},
+	{"attach", do_attach, NULL},
+	{"start", do_start, NULL},
+	{"commit", do_commit, NULL},
 };
 
 /* What a shell would say of a command that cannot be run; 128 for all else. */

@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "base/str.h"
 #include "engine/life_internal.h"
+#include "engine/mounts.h"
 
 #define DEFAULT_GRACE_S 10
 #define KILL_AGAIN_MS                                                                              \
@@ -71,6 +72,7 @@ struct stop {
 	void *data;
 	struct source *timer;
 	struct stopped_hook hook;
+	bool killed;
 };
 
 static void stop_done(void *data)
@@ -85,11 +87,22 @@ static void stop_done(void *data)
 	cb(0, NULL, d);
 }
 
+static void kill_event(struct container *c, int signal)
+{
+	char text[12];
+
+	(void)snprintf(text, sizeof(text), "%d", signal);
+	container_event(c, "kill", "signal", text);
+}
+
 static void grace_over(void *data)
 {
 	struct stop *s = data;
 	int r = rt_signal(s->c->en->runtime, s->c->id, SIGKILL);
 
+	if (r >= 0 && !s->killed)
+		kill_event(s->c, SIGKILL);
+	s->killed = true;
 	if (r < 0 && r != -ESRCH)
 		log_warn("SIGKILL failed container=%s error=%s", s->c->name, strerror(-r));
 	source_timer_set(s->timer, KILL_AGAIN_MS);
@@ -138,6 +151,8 @@ void stop_locked(struct container *c, int signal, int timeout_s, engine_cb cb, v
 	r = rt_signal(c->en->runtime, c->id, signal ? signal : stop_signal(c));
 	if (r < 0 && r != -ESRCH)
 		log_warn("the stop signal failed container=%s error=%s", c->name, strerror(-r));
+	if (r >= 0)
+		kill_event(c, signal ? signal : stop_signal(c));
 	container_thaw(c);
 }
 
@@ -253,7 +268,6 @@ static void nobody_waits(int result, const struct err *e, void *data)
 
 int engine_kill(struct container *c, int signal, struct err *e)
 {
-	char text[12];
 	int r;
 
 	if (c->st.status == CONTAINER_RESTARTING) {
@@ -271,8 +285,7 @@ int engine_kill(struct container *c, int signal, struct err *e)
 	r = rt_signal(c->en->runtime, c->id, signal);
 	if (r < 0 && r != -ESRCH)
 		return err_sys(e, -r, "cannot kill container: %s", c->name);
-	(void)snprintf(text, sizeof(text), "%d", signal);
-	container_event(c, "kill", "signal", text);
+	kill_event(c, signal);
 	/* as Docker: with a stop signal of its own, others wait until it goes on */
 	if (signal == SIGKILL || signal == stop_signal(c) || !*js(c->config, "StopSignal"))
 		container_thaw(c);
@@ -305,6 +318,7 @@ int remove_finish(struct container *c, struct err *e)
 	int r;
 
 	endpoints_remove(c);
+	mounts_release(c);
 	storage_container_remove(c->en->storage, c->id);
 	if (c->remove_volumes)
 		drop_anonymous(c);
@@ -397,7 +411,9 @@ static void remove_turn(struct container *c, void *data)
 		return;
 	c->st.manual_stop = true;
 	r = rt_signal(c->en->runtime, c->id, SIGKILL);
-	if (r < 0 && r != -ESRCH)
+	if (r >= 0)
+		kill_event(c, SIGKILL);
+	else if (r != -ESRCH)
 		log_warn("SIGKILL failed container=%s error=%s", c->name, strerror(-r));
 	container_thaw(c);
 }

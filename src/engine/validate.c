@@ -7,6 +7,7 @@
 #include "base/json.h"
 #include "base/str.h"
 #include "engine/life_internal.h"
+#include "runtime/caps.h"
 
 int restart_policy_valid(const json_t *host, struct err *e)
 {
@@ -105,6 +106,58 @@ static int check_hosts(const json_t *host, struct err *e)
 	return 0;
 }
 
+/* --gpus: no driver of devices is registered. Go's %v: [[gpu nvidia] [x]] */
+static int check_device_requests(const json_t *list, struct err *e)
+{
+	const json_t *first = json_array_get(list, 0);
+	auto_buf struct buf caps = BUF_INIT(4096);
+	json_t *any = jo(first, "Capabilities"), *all, *one;
+	size_t i, k;
+
+	if (!json_array_size(list))
+		return 0;
+	json_array_foreach(any, i, all)
+	{
+		(void)buf_puts(&caps, i ? " [" : "[");
+		json_array_foreach(all, k, one)
+		{
+			(void)buf_printf(&caps, "%s%s", k ? " " : "",
+					 json_is_string(one) ? json_string_value(one) : "");
+		}
+		(void)buf_putc(&caps, ']');
+	}
+	return err_invalid(e, "could not select device driver \"%s\" with capabilities: [%s]",
+			   js(first, "Driver"), buf_str(&caps));
+}
+
+static int check_caps(const json_t *host, struct err *e)
+{
+	auto_strv char **add = jstrv(host, "CapAdd"), **drop = jstrv(host, "CapDrop");
+	uint64_t caps;
+
+	return caps_resolve(add, drop, jb(host, "Privileged"), &caps, e);
+}
+
+/* HOST_NAME_MAX of the kernel */
+static int check_names(const json_t *config, const json_t *host, struct err *e)
+{
+	const char *isolation = js(host, "Isolation"), *key;
+	json_t *v;
+
+	if (strlen(js(config, "Hostname")) > 64)
+		return err_invalid(e, "hostname \"%s\" is too long (maximum 64 bytes)",
+				   js(config, "Hostname"));
+	if (*isolation && strcasecmp(isolation, "default"))
+		return err_invalid(e, "invalid isolation '%s' on linux", isolation);
+	json_object_foreach(jo(host, "Annotations"), key, v)
+	{
+		if (!*key)
+			return err_invalid(e, "invalid Annotations: the empty string is not "
+					      "permitted as an annotation key");
+	}
+	return 0;
+}
+
 static int check_unsupported(struct engine *en, const json_t *host, struct err *e)
 {
 	const char *rt = js(host, "Runtime"), *log = js(jo(host, "LogConfig"), "Type");
@@ -114,13 +167,7 @@ static int check_unsupported(struct engine *en, const json_t *host, struct err *
 		return err_invalid(e, "unknown or invalid runtime name: %s", rt);
 	if (!streq(log, "json-file") && !streq(log, "local") && !streq(log, "none"))
 		return err_invalid(e, "logger: no log driver named '%s' is registered", log);
-	if (json_array_size(jo(host, "VolumesFrom")))
-		return err_set(e, ERR_UNSUPPORTED, ENOTSUP,
-			       "--volumes-from is not supported yet: name the volumes with -v");
-	if (json_array_size(jo(host, "DeviceRequests")))
-		return err_invalid(
-			e, "could not select device driver \"\" with capabilities: [[gpu]]");
-	return 0;
+	return check_device_requests(jo(host, "DeviceRequests"), e);
 }
 
 int spec_validate(struct engine *en, const json_t *config, const json_t *host, struct err *e)
@@ -135,9 +182,11 @@ int spec_validate(struct engine *en, const json_t *config, const json_t *host, s
 	for (i = 0; i < ARRAY_SIZE(checks); i++)
 		if ((r = checks[i](host, e)) < 0)
 			return r;
-	if ((r = resources_valid(host, false, e)) < 0 || (r = health_valid(config, e)) < 0)
-		return r;
-	if ((r = check_network_mode(config, host, e)) < 0 ||
+	if ((r = resources_valid(host, false, e)) < 0 || (r = health_valid(config, e)) < 0 ||
+	    (r = modes_check(config, host, e)) < 0 ||
+	    (r = security_parse(en, host, &(struct security){0}, e)) < 0 ||
+	    (r = check_caps(host, e)) < 0 || (r = check_names(config, host, e)) < 0 ||
+	    (r = check_network_mode(config, host, e)) < 0 ||
 	    (r = publish_check(config, host, e)) < 0 || (r = check_unsupported(en, host, e)) < 0)
 		return r;
 	if (*wd && *wd != '/')

@@ -8,7 +8,19 @@
 #include "base/json.h"
 #include "base/limits.h"
 #include "base/str.h"
-#include "engine/internal.h"
+#include "engine/mounts.h"
+
+/* How Docker's clients know one that nobody named. */
+#define ANONYMOUS_LABEL "com.docker.volume.anonymous"
+
+int engine_volume_driver_check(const char *driver, struct err *e)
+{
+	if (str_empty(driver) || streq(driver, "local"))
+		return 0;
+	return err_not_found(e,
+			     "error looking up volume plugin %.200s: plugin \"%.200s\" not found",
+			     driver, driver);
+}
 
 void volume_free(struct volume *v)
 {
@@ -53,11 +65,13 @@ int volume_load(struct engine *en, const struct volume_row *r, struct err *e)
 	if (rc < 0)
 		return rc;
 	v->en = en;
+	list_init(&v->waits);
 	v->anonymous = r->anonymous;
 	v->created_ns = r->created_ns;
 	v->labels = json_incref(json_object_get(spec, "labels"));
 	v->options = json_incref(json_object_get(spec, "options"));
 	if (r->phase != PHASE_READY) { /* half-made or half-removed: finish removing it */
+		storage_volume_detach(en->storage, v->name);
 		storage_volume_remove(en->storage, v->name);
 		return volume_del(en->db, v->name, e);
 	}
@@ -78,6 +92,11 @@ static int check_name(const char *name, struct err *e)
 
 		ok = alnum || (i > 0 && strchr("_.-", name[i]));
 	}
+	if (name[0] && !name[1])
+		return err_invalid(e,
+				   "create %s: volume name is too short, names should be at least "
+				   "two alphanumeric characters",
+				   name);
 	if (!ok)
 		return err_invalid(e,
 				   "create %.255s: \"%.255s\" includes invalid characters for a "
@@ -96,21 +115,17 @@ int engine_volume_create(struct engine *en, const char *name, json_t *labels, js
 	bool anonymous = str_empty(name);
 	char id[ID_LEN + 1];
 	struct volume *there;
-	const char *key;
-	json_t *o;
 	int r;
 
 	if (!anonymous && (there = map_get(en->volumes, name))) {
 		*ret = there;
 		return 0;
 	}
-	json_object_foreach(options, key,
-			    o) return err_set(e, ERR_UNSUPPORTED, ENOTSUP,
-					      "the volume option %s of the local driver is not "
-					      "supported yet: bind the directory with -v",
-					      key);
 	rand_id(id);
 	if (!anonymous && (r = check_name(name, e)) < 0)
+		return r;
+	r = volume_options_check(options, e);
+	if (r < 0)
 		return r;
 	v = calloc(1, sizeof(*v));
 	if (!v || str_set(&v->name, anonymous ? id : name) < 0)
@@ -118,7 +133,13 @@ int engine_volume_create(struct engine *en, const char *name, json_t *labels, js
 	v->en = en;
 	v->anonymous = anonymous;
 	v->created_ns = clock_real_ns();
-	v->labels = json_incref(labels);
+	v->labels = labels ? json_copy(labels) : NULL;
+	v->options = json_object_size(options) ? json_incref(options) : NULL;
+	list_init(&v->waits);
+	if (anonymous) {
+		v->labels = v->labels ? v->labels : json_object();
+		(void)json_object_set_new(v->labels, ANONYMOUS_LABEL, json_string(""));
+	}
 	/* the directory first: a row without one would be a volume that cannot be mounted */
 	r = storage_volume_add(en->storage, v->name, e);
 	if (r < 0)
@@ -190,6 +211,7 @@ int volume_delete(struct engine *en, struct volume *v, struct err *e)
 
 	if (r < 0)
 		return r;
+	storage_volume_detach(en->storage, v->name);
 	storage_volume_remove(en->storage, v->name);
 	r = volume_del(en->db, v->name, e);
 	if (r < 0)

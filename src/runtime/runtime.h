@@ -48,6 +48,9 @@ int runtime_cgroup_version(const struct runtime *r); /* 1 or 2 */
 int runtime_enter_mntns(const char *exec_root, bool *ret_private, struct err *e) MUST_CHECK;
 
 /* ---- the OCI spec ---- */
+/* Docker's defaults, NULL-terminated: what a container that is not privileged cannot read, write */
+extern const char *const rt_masked_paths[], *const rt_readonly_paths[];
+
 struct rt_mount {
 	char *source, *target; /* source NULL for tmpfs */
 	char *type;	       /* "bind", "tmpfs" */
@@ -91,8 +94,8 @@ struct rt_spec { /* borrowed by rt_spec_write; the engine fills it from Config a
 	const json_t *blkio;		       /* a HostConfig, for its Blkio* keys; or NULL */
 	char *const *device_rules;	       /* "c 42:* rwm"; NULL none */
 	const char *cgroup_parent;	       /* NULL: the daemon's */
-	char *const *masked_paths, *const *readonly_paths; /* NULL: Docker's defaults */
-	json_t *devices;				   /* HostConfig.Devices array or NULL */
+	const char *const *masked_paths, *const *readonly_paths; /* NULL: none */
+	json_t *devices; /* HostConfig.Devices array or NULL */
 };
 /* writes run/<id>/config.json; user and cwd are resolved here: "unable to find user x: no matching
  * entries in passwd file" (ERR_INVALID). rlimits and oom_score_adj are clamped to what this host

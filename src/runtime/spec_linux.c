@@ -126,7 +126,7 @@ static int cgroups_path(struct jsonw *w, const struct spec *sp, struct err *e)
 
 /* ---- paths ---- */
 
-static const char *const masked[] = {
+const char *const rt_masked_paths[] = {
 	"/proc/acpi",
 	"/proc/asound",
 	"/proc/interrupts",
@@ -141,18 +141,14 @@ static const char *const masked[] = {
 	"/sys/devices/virtual/powercap",
 	NULL,
 };
-static const char *const readonly[] = {"/proc/bus",	      "/proc/fs", "/proc/irq", "/proc/sys",
-				       "/proc/sysrq-trigger", NULL};
+const char *const rt_readonly_paths[] = {
+	"/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger", NULL};
 
-static void paths(struct jsonw *w, const char *key, char *const *own, const char *const *defaults)
+static void paths(struct jsonw *w, const char *key, const char *const *list)
 {
 	jsonw_array(w, key);
-	if (own)
-		for (; *own; own++)
-			jsonw_str(w, NULL, *own);
-	else
-		for (; *defaults; defaults++)
-			jsonw_str(w, NULL, *defaults);
+	for (; list && *list; list++)
+		jsonw_str(w, NULL, *list);
 	jsonw_end_array(w);
 }
 
@@ -202,8 +198,8 @@ int spec_linux(struct jsonw *w, const struct spec *sp, struct err *e)
 	if (r < 0)
 		return r;
 	if (!s->privileged) {
-		paths(w, "maskedPaths", s->masked_paths, masked);
-		paths(w, "readonlyPaths", s->readonly_paths, readonly);
+		paths(w, "maskedPaths", s->masked_paths);
+		paths(w, "readonlyPaths", s->readonly_paths);
 	}
 	if (spec_propagation(s))
 		jsonw_str(w, "rootfsPropagation", spec_propagation(s));

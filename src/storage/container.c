@@ -42,7 +42,7 @@ const char *storage_container_dir(struct storage *s, const char *id, char *out, 
 	return out;
 }
 
-static bool is_mount_point(const char *path)
+bool is_mount_point(const char *path)
 {
 	struct statx st;
 

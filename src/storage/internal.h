@@ -15,6 +15,16 @@ struct storage {
 bool storage_name_ok(const char *name);
 char *storage_path(const struct storage *s, const char *fmt, ...) PRINTF(2, 3); /* below root */
 
+bool is_mount_point(const char *path);
+
+/* options of mount(8) as mount(2) takes them */
+struct mount_options {
+	unsigned long flags, propagation; /* MS_*; propagation is a call of its own */
+	char *data;			  /* malloc'ed; NULL: none */
+};
+/* Return: 0; -E2BIG more than a page; -ENOMEM. @ret untouched then */
+int mount_options_parse(const char *text, struct mount_options *ret) MUST_CHECK;
+
 struct overlay {
 	char *const *lower; /* directories, base first */
 	const char *upper, *work, *target;

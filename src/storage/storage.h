@@ -5,6 +5,7 @@
  *   <data-root>/layers/<id>/diff     one unpacked layer, id = first 32 hex of its chain id;
  * read-only after commit <data-root>/layers/tmp-*         being unpacked; swept at start
  *   <data-root>/containers/<id>/     upper, work, merged, hostname, hosts, resolv.conf, logs
+ *   <data-root>/containers/<id>/mounts   scratch.c
  *   <data-root>/volumes/<name>/_data
  *   <data-root>/trash/               renamed here first, deleted by a job; swept at start
  *
@@ -63,5 +64,29 @@ void storage_volume_remove(struct storage *s, const char *name);
 int storage_volume_copy_up(struct storage *s, const char *volume, const char *rootfs_dir,
 			   const char *path, void (*done)(int result, void *data),
 			   void *data) MUST_CHECK;
+/* A volume whose _data is a file system of its own: mount(8)'s words. @done once, on the loop
+ * thread, unless a negative value is returned. The caller sees to it that one job a volume runs. */
+struct volume_source {
+	const char *type, *device, *options; /* NULL: "" */
+};
+int storage_volume_mount(struct storage *s, const char *name, const struct volume_source *from,
+			 void (*done)(int result, const struct err *e, void *data),
+			 void *data) MUST_CHECK;
+int storage_volume_unmount(struct storage *s, const char *name,
+			   void (*done)(int result, const struct err *e, void *data),
+			   void *data) MUST_CHECK; /* not mounted: 0 */
+/* the same at once and without a wait, for one that goes: open files keep what they have */
+void storage_volume_detach(struct storage *s, const char *name);
+bool storage_volume_mounted(struct storage *s, const char *name);
+
+/* containers/<id>/mounts (scratch.c). The scratch_* functions may block: jobs only. */
+char *storage_scratch_path(const struct storage *s, const char *id,
+			   const char *name); /* malloc'ed; NULL: no memory */
+int scratch_shm(const char *path, int64_t bytes, struct err *e) MUST_CHECK; /* mounted: 0 */
+/* @base/@sub, never outside of @base, bound at @path */
+int scratch_subpath(const char *base, const char *sub, const char *path, struct err *e) MUST_CHECK;
+void storage_scratch_release(struct storage *s, const char *id); /* all of it unmounted, removed */
+/* Docker's condition for shared and slave binds: the mount below @path is one. May block. */
+int storage_propagation_check(const char *path, bool slave_will_do, struct err *e) MUST_CHECK;
 /* trash a path anywhere below data-root */
 void storage_trash(struct storage *s, const char *path);

@@ -3,7 +3,8 @@
  * volume.c - volume directories and Docker's copy-up
  *
  * Copy-up fills volumes/<name>/copy-up first and then moves its entries into _data, so a crash
- * leaves an empty volume (or, between two renames, one that lacks entries), never half a file.
+ * leaves an empty volume (or, between two renames, one that lacks entries), never half a file. A
+ * volume with a file system of its own is filled directly, for nothing can be moved into it.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -63,6 +64,7 @@ void storage_volume_remove(struct storage *s, const char *name)
 struct copy_up {
 	char *volume; /* volumes/<name> */
 	char *rootfs, *path;
+	bool mounted; /* _data is a mount */
 	void (*done)(int result, void *data);
 	void *data;
 };
@@ -156,6 +158,10 @@ static int copy_up_work(void *data)
 
 	if (r <= 0)
 		return r;
+	if (c->mounted) {
+		r = copy_tree(source, to);
+		return r < 0 ? r : copy_attributes(source, to);
+	}
 	r = fs_rm_tree(tmp); /* of a life that was killed */
 	if (r >= 0)
 		r = fill(volume, to, source);
@@ -184,6 +190,7 @@ int storage_volume_copy_up(struct storage *s, const char *volume, const char *ro
 	*c = (struct copy_up){.volume = storage_path(s, "volumes/%s", volume),
 			      .rootfs = strdup(rootfs_dir),
 			      .path = strdup(path),
+			      .mounted = storage_volume_mounted(s, volume),
 			      .done = done,
 			      .data = data};
 	int r = c->volume && c->rootfs && c->path ? job_run(s->jobs, copy_up_work, copy_up_done, c)

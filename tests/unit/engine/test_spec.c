@@ -123,14 +123,77 @@ static void completed(void)
 	{
 		auto_free char *env = json_dumps(jo(config, "Env"), JSON_COMPACT);
 
-		is_str(env, "[\"B=1\",\"A=2\",\"D=4\"]", "variables merged, one removed");
+		is_str(env, "[\"A=2\",\"D=4\",\"B=1\"]", "variables merged, one removed");
 	}
 	is_str(js(config, "WorkingDir"), "/w", "the image's directory");
 	ok(jo(config, "ExposedPorts") && jo(config, "Labels"), "ports and labels");
 	is_int(ji(host, "Memory"), 8000000, "memory");
 	is_str(js(host, "NetworkMode"), "default", "network mode");
 	is_str(js(jo(host, "RestartPolicy"), "Name"), "no", "restart policy");
+	is_int(ji(host, "MemorySwap"), 16000000, "as much swap as memory");
+	is_int(modes_defaults(&w.en, host, &e), 0, "the daemon's defaults");
 	is_int(ji(host, "ShmSize"), 64 << 20, "shared memory");
+	is_str(js(host, "IpcMode"), "private", "IPC mode");
+}
+
+static void modes(void)
+{
+	static const struct {
+		const char *config, *host, *text; /* NULL: fine */
+	} rows[] = {
+		{"{}", "{\"IpcMode\": \"none\", \"PidMode\": \"host\", \"UTSMode\": \"host\"}",
+		 NULL},
+		{"{}", "{\"IpcMode\": \"container:x\", \"CgroupnsMode\": \"private\"}", NULL},
+		{"{}", "{\"IpcMode\": \"container:\"}", "invalid IPC mode: container:"},
+		{"{}", "{\"PidMode\": \"private\"}", "invalid PID mode: private"},
+		{"{}", "{\"UTSMode\": \"container:x\"}", "invalid UTS mode: container:x"},
+		{"{}", "{\"CgroupnsMode\": \"x\"}", "invalid cgroup namespace mode: x"},
+		{"{\"Hostname\": \"h\"}", "{\"UTSMode\": \"host\"}",
+		 "conflicting options: hostname and the UTS mode"},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		auto_json json_t *config = json_of(rows[i].config), *host = json_of(rows[i].host);
+		struct err e = {0};
+		int r = modes_check(config, host, &e);
+
+		ok(rows[i].text ? r < 0 && streq(e.msg, rows[i].text) : r == 0, "%s: %s",
+		   rows[i].host, e.msg);
+	}
+}
+
+static void security(void)
+{
+	static const struct {
+		const char *list, *text, *seccomp; /* text NULL: fine */
+		bool nnp;
+	} rows[] = {
+		{"[]", NULL, NULL, false},
+		{"[\"no-new-privileges\", \"label=disable\", \"disable\"]", NULL, NULL, true},
+		{"[\"no-new-privileges:true\", \"no-new-privileges=0\"]", NULL, NULL, false},
+		{"[\"seccomp=unconfined\"]", NULL, "unconfined", false},
+		{"[\"seccomp={}\"]", NULL, "{}", false},
+		{"[\"seccomp={}\", \"seccomp=builtin\"]", NULL, NULL, false},
+		{"[\"seccomp={\"]", "decoding seccomp profile failed", NULL, false},
+		{"[\"what\"]", "invalid --security-opt 1: \"what\"", NULL, false},
+		{"[\"what=x\"]", "invalid --security-opt 2: \"what=x\"", NULL, false},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		auto_json json_t *host = json_object();
+		struct security s = {0};
+		struct err e = {0};
+		int r;
+
+		(void)json_object_set_new(host, "SecurityOpt", json_of(rows[i].list));
+		r = security_parse(&w.en, host, &s, &e);
+		if (rows[i].text)
+			ok(r < 0 && strstr(e.msg, rows[i].text), "%s: %s", rows[i].list, e.msg);
+		else
+			ok(r == 0 && s.no_new_privileges == rows[i].nnp &&
+				   streq(s.seccomp, rows[i].seccomp),
+			   "%s", rows[i].list);
+	}
 }
 
 static void entrypoints(void)
@@ -244,6 +307,8 @@ int main(void)
 	world_open(&w);
 	refused();
 	completed();
+	modes();
+	security();
 	entrypoints();
 	published();
 	ranges();

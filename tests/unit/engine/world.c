@@ -39,6 +39,7 @@ void world_open(struct world *w)
 	w->config.data_root = w->config.exec_root = w->dir;
 	en->config = &w->config;
 	list_init(&en->containers);
+	list_init(&en->mount_jobs);
 	must(map_new(&en->by_id), "map", NULL);
 	must(map_new(&en->by_name), "map", NULL);
 	must(map_new(&en->volumes), "map", NULL);

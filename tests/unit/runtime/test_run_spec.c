@@ -30,7 +30,9 @@ static struct rt_spec plain(void)
 				.hostname = "named",
 				.uts_mode = "",
 				.pid_mode = "",
-				.ipc_mode = "private"};
+				.ipc_mode = "private",
+				.masked_paths = rt_masked_paths,
+				.readonly_paths = rt_readonly_paths};
 }
 
 static void contains(const char *text, const char *part)

@@ -23,7 +23,12 @@ static char *const args[] = {(char *)"true", NULL};
 
 static struct rt_spec plain(void)
 {
-	return (struct rt_spec){.id = ID, .rootfs = rootfs, .args = args, .cwd = "/"};
+	return (struct rt_spec){.id = ID,
+				.rootfs = rootfs,
+				.args = args,
+				.cwd = "/",
+				.masked_paths = rt_masked_paths,
+				.readonly_paths = rt_readonly_paths};
 }
 
 /* config.json as it was written; what is too large for this parser reads as -1 */
