@@ -283,6 +283,7 @@ static void begin(struct api *a, struct http_req *r, struct route_match *m)
 		return;
 	}
 	p->route = m->route;
+	http_set_mark(r, m->route);
 	p->call = (struct api_call){.api = a,
 				    .en = a->en,
 				    .r = r,

@@ -6,6 +6,7 @@
  * comes from the log, first what is there and then as it grows, until the container ends: so no
  * byte is lost or doubled where one goes over into the other; the attachment then carries only the
  * input. Either way stdin goes to the process as it comes.
+ * Over a websocket (GET .../attach/ws) both outputs come as they are, without frames.
  */
 
 #include <stdlib.h>
@@ -14,6 +15,8 @@
 #include "api/logs.h"
 #include "api/pump.h"
 #include "base/str.h"
+
+#define BINARY_SINCE 128 /* the API version since when websockets carry binary messages */
 
 struct attach {
 	struct engine *en;
@@ -171,7 +174,7 @@ static int connect_all(struct attach *a, struct container *k, const struct pump_
 	return r;
 }
 
-void containers_attach(struct api_call *c)
+static void attach_call(struct api_call *c, bool websocket)
 {
 	bool stream = api_query_bool(c, "stream", false), logs = api_query_bool(c, "logs", false);
 	struct pump_config config;
@@ -183,6 +186,10 @@ void containers_attach(struct api_call *c)
 
 	if (r >= 0)
 		r = read_query(c, k, &config, &e);
+	if (r >= 0 && websocket) {
+		config.raw = true;
+		r = http_websocket(c->r, c->version < BINARY_SINCE, &e);
+	}
 	if (r >= 0) {
 		a = attach_new(c, k, &config);
 		r = a ? connect_all(a, k, &config, logs, stream, &e) : err_nomem(&e);
@@ -197,4 +204,15 @@ void containers_attach(struct api_call *c)
 	pump_answer(p, c);
 	if (!stream && !logs)
 		pump_end(p, NULL);
+}
+
+void containers_attach(struct api_call *c)
+{
+	attach_call(c, false);
+}
+
+/* GET /containers/{id}/attach/ws */
+void containers_attach_ws(struct api_call *c)
+{
+	attach_call(c, true);
 }

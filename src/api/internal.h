@@ -162,6 +162,7 @@ void containers_inspect(struct api_call *c);
 /* logs.c, attach.c, exec.c */
 void containers_logs(struct api_call *c);
 void containers_attach(struct api_call *c);
+void containers_attach_ws(struct api_call *c);
 void containers_exec(struct api_call *c);
 void exec_start(struct api_call *c);
 void exec_inspect(struct api_call *c);

@@ -188,7 +188,7 @@ int pump_put(struct pump *p, int stream, const char *data, size_t len)
 {
 	if (p->gone || (stream == 2 ? !p->config.err : !p->config.out))
 		return 0;
-	if (stream_frame(&p->out, p->config.tty, stream, data, len) < 0) {
+	if (stream_frame(&p->out, p->config.tty || p->config.raw, stream, data, len) < 0) {
 		log_warn("a client is too slow for its stream, it is detached");
 		client_left(p);
 		return 0;
@@ -306,8 +306,8 @@ void pump_end(struct pump *p, const char *text)
 		attachment_close(p->a);
 	p->a = NULL;
 	if (!p->gone && text) {
-		(void)stream_frame(&p->out, p->config.tty, 1, text, strlen(text));
-		(void)stream_frame(&p->out, p->config.tty, 1, "\r\n", 2);
+		(void)stream_frame(&p->out, p->config.tty || p->config.raw, 1, text, strlen(text));
+		(void)stream_frame(&p->out, p->config.tty || p->config.raw, 1, "\r\n", 2);
 	}
 	p->ended = true;
 	flush(p);
@@ -434,7 +434,7 @@ void pump_answer(struct pump *p, struct api_call *c)
 
 	if (c->r && http_wants_upgrade(c->r)) {
 		p->awaits = true;
-		http_hijack(c->r, type, on_hijacked, on_gone, p);
+		http_hijack(c->r, p->config.raw ? NULL : type, on_hijacked, on_gone, p);
 		api_drop(c);
 		return;
 	}

@@ -14,6 +14,7 @@
 struct pump;
 struct pump_config {
 	bool tty, in, out, err;
+	bool raw;	 /* without frames, as a tty's; so over a websocket */
 	bool eof_ends;	 /* once the process has all its input, the client's end of it ends all */
 	bool detachable; /* the keys detach */
 	struct detach keys;

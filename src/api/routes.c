@@ -48,7 +48,7 @@ const struct route api_routes[] = {
 	ROUTE("POST", "/containers/{id}/pause", containers_pause, BODY_NONE),
 	ROUTE("POST", "/containers/{id}/unpause", containers_unpause, BODY_NONE),
 	NOT_YET("POST", "/containers/{id}/copy"),
-	NOT_YET("GET", "/containers/{id}/attach/ws"),
+	ROUTE("GET", "/containers/{id}/attach/ws", containers_attach_ws, BODY_NONE),
 	NOT_YET("HEAD", "/containers/{id}/archive"),
 	NOT_YET("GET", "/containers/{id}/archive"),
 	NOT_YET("PUT", "/containers/{id}/archive"),

@@ -375,7 +375,7 @@ static void security_options(struct jsonw *w, struct engine *en)
 static void info_software(struct jsonw *w, struct engine *en, unsigned version)
 {
 	struct runtime *rt = engine_runtime(en);
-	const char *name = runtime_name(rt);
+	const char *name = runtime_name(rt), *init = engine_config(en)->init_path;
 
 	jsonw_str(w, "ServerVersion", ATOLL_VERSION);
 	jsonw_object(w, "Runtimes");
@@ -389,7 +389,7 @@ static void info_software(struct jsonw *w, struct engine *en, unsigned version)
 		  "\"ControlAvailable\":false,\"Error\":\"\",\"RemoteManagers\":null}");
 	jsonw_bool(w, "LiveRestoreEnabled", true);
 	jsonw_str(w, "Isolation", "");
-	jsonw_str(w, "InitBinary", "tini");
+	jsonw_str(w, "InitBinary", init ? init : "tini");
 	jsonw_raw(w, "ContainerdCommit", "{\"ID\":\"\",\"Expected\":\"\"}");
 	jsonw_object(w, "RuncCommit");
 	jsonw_str(w, "ID", runtime_version(rt));

@@ -113,8 +113,8 @@ int check_swap(const char *value, struct err *e); /* bytes or -1 */
 
 /* ---- what a command has around it ---- */
 struct cli {
-	const char *host; /* -H, or NULL */
-	const char *path; /* the words of the command that runs: "network create" */
+	struct client_wish wish; /* -H, --context, --tls... */
+	const char *path;	 /* the words of the command that runs: "network create" */
 	struct client *client;
 };
 int cli_main(int argc, char **argv);

@@ -13,6 +13,15 @@ static const struct opt global_options[] = {
 	OPT_LIST('H', "host", "string",
 		 "Engine to connect to (default ATOLL_HOST, DOCKER_HOST or " CLIENT_DEFAULT_HOST
 		 ")"),
+	OPT_VALUE(
+		'c', "context", "string",
+		"Name of the context to use to connect (overrides DOCKER_HOST and the context set "
+		"with \"atoll context use\")"),
+	OPT_SWITCH(0, "tls", "Use TLS; implied by --tlsverify"),
+	OPT_VALUE(0, "tlscacert", "string", "Trust certs signed only by this CA"),
+	OPT_VALUE(0, "tlscert", "string", "Path to TLS certificate file"),
+	OPT_VALUE(0, "tlskey", "string", "Path to TLS key file"),
+	OPT_SWITCH(0, "tlsverify", "Use TLS and verify the remote"),
 	OPT_SWITCH('v', "version", "Print version information and quit"),
 	{.letter = 'D', .name = "debug"},
 	{.letter = 'l', .name = "log-level", .type = "string"},
@@ -102,7 +111,7 @@ bool cli_confirm(const char *warning)
 
 int cli_client(struct cli *cli, struct client **ret, struct err *e)
 {
-	int r = cli->client ? 0 : client_new(cli->host, &cli->client, e);
+	int r = cli->client ? 0 : client_new(&cli->wish, &cli->client, e);
 
 	*ret = cli->client;
 	return r;
@@ -334,7 +343,14 @@ int cli_main(int argc, char **argv)
 		return show_help(NULL);
 	if (streq(*words, "help"))
 		return help_command(words + 1);
-	cli.host = arg_str(a, "host");
+	cli.wish = (struct client_wish){.host = arg_str(a, "host"),
+					.context = arg_str(a, "context"),
+					.ca = arg_str(a, "tlscacert"),
+					.cert = arg_str(a, "tlscert"),
+					.key = arg_str(a, "tlskey"),
+					.tls = arg_bool(a, "tls"),
+					.verify = arg_bool(a, "tlsverify"),
+					.verify_said = arg_given(a, "tlsverify")};
 	r = dispatch(&cli, words);
 	client_free(cli.client);
 	return r;

@@ -12,6 +12,7 @@ const struct entry cli_entries[] = {
 	{"info", &cmd_info, NULL, IN_COMMON},
 
 	{"container", NULL, "Manage containers", IN_MANAGEMENT},
+	{"context", NULL, "Manage contexts", IN_MANAGEMENT},
 	{"image", NULL, "Manage images", IN_MANAGEMENT},
 	{"network", NULL, "Manage networks", IN_MANAGEMENT},
 	{"system", NULL, "Manage Atoll", IN_MANAGEMENT},
@@ -66,6 +67,15 @@ const struct entry cli_entries[] = {
 	{"container update", &cmd_update, NULL, IN_COMMANDS},
 	{"container wait", &cmd_wait, NULL, IN_COMMANDS},
 
+	{"context create", &cmd_context_create, NULL, IN_COMMANDS},
+	{"context inspect", &cmd_context_inspect, NULL, IN_COMMANDS},
+	{"context list", &cmd_context_ls, NULL, HIDDEN},
+	{"context ls", &cmd_context_ls, NULL, IN_COMMANDS},
+	{"context remove", &cmd_context_rm, NULL, HIDDEN},
+	{"context rm", &cmd_context_rm, NULL, IN_COMMANDS},
+	{"context show", &cmd_context_show, NULL, IN_COMMANDS},
+	{"context use", &cmd_context_use, NULL, IN_COMMANDS},
+
 	{"image history", &cmd_history, NULL, IN_COMMANDS},
 	{"image import", &cmd_import, NULL, IN_COMMANDS},
 	{"image inspect", &cmd_image_inspect, NULL, IN_COMMANDS},
@@ -88,6 +98,7 @@ const struct entry cli_entries[] = {
 	{"network rm", &cmd_network_rm, NULL, IN_COMMANDS},
 
 	{"system df", &cmd_system_df, NULL, IN_COMMANDS},
+	{"system dial-stdio", &cmd_dial_stdio, NULL, HIDDEN},
 	{"system events", &cmd_events, NULL, IN_COMMANDS},
 	{"system info", &cmd_info, NULL, IN_COMMANDS},
 	{"system prune", &cmd_system_prune, NULL, IN_COMMANDS},

@@ -7,9 +7,10 @@
 
 #include "base/jsonw.h"
 #include "base/str.h"
+#include "client/target.h"
 
 struct client {
-	char *host;
+	struct target to;
 	struct http_client *http;
 	unsigned version; /* 0: not agreed yet */
 };
@@ -19,63 +20,69 @@ void client_free(struct client *c)
 	if (!c)
 		return;
 	http_client_free(c->http);
-	free(c->host);
+	target_done(&c->to);
 	free(c);
 }
 
-/* The host with its scheme, malloc'ed. */
-static char *complete_host(const char *host)
+static int open_http(struct client *c, struct http_client **ret, struct err *e)
 {
-	if (strstr(host, "://"))
-		return strdup(host);
-	return str_printf(*host == '/' ? "unix://%s" : "tcp://%s", host);
+	const struct target *t = &c->to;
+	const struct http_security sec = {.files = {.ca = t->ca, .cert = t->cert, .key = t->key},
+					  .verify = t->verify};
+
+	return http_client_new(t->host, t->tls ? &sec : NULL, ret, e);
 }
 
-static const char *environment_host(void)
-{
-	static const char *const names[] = {"ATOLL_HOST", "DOCKER_HOST"};
-
-	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
-		const char *v = getenv(names[i]);
-
-		if (!str_empty(v))
-			return v;
-	}
-	return CLIENT_DEFAULT_HOST;
-}
-
-int client_new(const char *host, struct client **ret, struct err *e)
+int client_new(const struct client_wish *w, struct client **ret, struct err *e)
 {
 	auto_(client_free) struct client *c = calloc(1, sizeof(*c));
 	int r;
 
 	if (!c)
 		return err_nomem(e);
-	c->host = complete_host(host ? host : environment_host());
-	if (!c->host)
-		return err_nomem(e);
-	r = http_client_new(c->host, &c->http, e);
+	r = target_find(w, &c->to, e);
+	if (r >= 0)
+		r = open_http(c, &c->http, e);
 	if (r < 0)
 		return r;
 	*ret = TAKE_PTR(c);
 	return 0;
 }
 
+static int copy_text(char **to, const char *from)
+{
+	*to = from ? strdup(from) : NULL;
+	return from && !*to ? -ENOMEM : 0;
+}
+
+static int copy_target(struct target *to, const struct target *from)
+{
+	*to = (struct target){.tls = from->tls, .verify = from->verify};
+	return copy_text(&to->host, from->host) < 0 || copy_text(&to->ca, from->ca) < 0 ||
+			       copy_text(&to->cert, from->cert) < 0 ||
+			       copy_text(&to->key, from->key) < 0
+		       ? -ENOMEM
+		       : 0;
+}
+
 int client_dup(struct client *c, struct client **ret, struct err *e)
 {
-	unsigned version = 0;
-	int r = client_version(c, &version, e);
+	auto_(client_free) struct client *d = calloc(1, sizeof(*d));
+	int r = d ? client_version(c, &d->version, e) : err_nomem(e);
 
+	if (r >= 0 && copy_target(&d->to, &c->to) < 0)
+		r = err_nomem(e);
 	if (r >= 0)
-		r = client_new(c->host, ret, e);
-	if (r >= 0)
-		(*ret)->version = version;
-	return r;
+		r = open_http(d, &d->http, e);
+	if (r < 0)
+		return r;
+	*ret = TAKE_PTR(d);
+	return 0;
 }
 
 const char *client_host(const struct client *c)
 {
-	return c->host;
+	return c->to.host;
 }
 
 /* ---- errors ---- */
@@ -91,11 +98,16 @@ static int explain_connect(const struct client *c, int r, struct err *e)
 			"permission denied while connecting to the Atoll engine at %s: run as "
 			"root, or as a member of the socket's group (usermod -aG atoll USER, then "
 			"log in again)",
-			c->host);
+			c->to.host);
 	return err_set(e, ERR_UNAVAILABLE, ECONNREFUSED,
 		       "Cannot connect to the Atoll engine at %s. Is atolld running? Start it with "
 		       "'systemctl start atolld', or name another engine with -H or ATOLL_HOST.",
-		       c->host);
+		       c->to.host);
+}
+
+int client_raw(struct client *c, int *ret_fd, struct err *e)
+{
+	return explain_connect(c, http_client_raw(c->http, ret_fd, e), e);
 }
 
 static enum err_kind kind_of(unsigned status)
@@ -198,12 +210,12 @@ int client_version(struct client *c, unsigned *ret, struct err *e)
 		r = explain_connect(c, ping(c, &resp, e), e);
 		if (r >= 0 && resp.api_version && parse_version(resp.api_version, &theirs) < 0)
 			r = err_set(e, ERR_INTERNAL, EBADMSG, "%s answers as no engine does",
-				    c->host);
+				    c->to.host);
 		if (r >= 0 && theirs < CLIENT_API_MIN)
 			r = err_set(e, ERR_UNSUPPORTED, ENOTSUP,
 				    "the engine at %s speaks API version %s; 1.24 is the oldest "
 				    "that is understood",
-				    c->host, resp.api_version);
+				    c->to.host, resp.api_version);
 		http_resp_done(&resp);
 		if (r < 0)
 			return r;

@@ -20,9 +20,17 @@
 #define CLIENT_API_MIN	    124u
 
 struct client;
-/* @host NULL: ATOLL_HOST, else DOCKER_HOST, else CLIENT_DEFAULT_HOST. Does not connect. "/path" and
+/* what the command line said of the engine; NULL and false: nothing */
+struct client_wish {
+	const char *host, *context;
+	const char *ca, *cert, *key;
+	bool tls, verify, verify_said;
+};
+/* @w NULL: nothing was said. Does not connect. Which engine that is: client/target.h. "/path" and
  * "address:port" are completed to unix:// and tcp://. */
-int client_new(const char *host, struct client **ret, struct err *e) MUST_CHECK;
+int client_new(const struct client_wish *w, struct client **ret, struct err *e) MUST_CHECK;
+/* a raw connection of its own: the caller's */
+int client_raw(struct client *c, int *ret_fd, struct err *e) MUST_CHECK;
 /* another connection to the same engine, with the version already agreed */
 int client_dup(struct client *c, struct client **ret, struct err *e) MUST_CHECK;
 void client_free(struct client *c);

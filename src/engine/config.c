@@ -43,6 +43,9 @@ void daemon_config_done(struct daemon_config *c)
 			 c->default_cgroupns_mode,
 			 c->default_shm_size,
 			 c->seccomp_profile,
+			 c->tlscacert,
+			 c->tlscert,
+			 c->tlskey,
 			 c->lib_dir};
 
 	for (size_t i = 0; i < ARRAY_SIZE(lists); i++)
@@ -183,17 +186,29 @@ static int absolute(char **path, const char *what, struct err *e)
 	return !full || str_set(path, full) < 0 ? err_nomem(e) : 0;
 }
 
-/* Options that are known and checked, and have no effect in this version. */
-static int note_idle(struct daemon_config *c)
+bool daemon_config_tls(const struct daemon_config *c, bool *ret_verify)
 {
-	const struct {
-		const char *name, *value;
-	} idle[] = {{"metrics-addr", c->metrics_addr}, {"init-path", c->init_path}};
+	*ret_verify = c->tlsverify == ON;
+	return c->tls == ON || c->tlsverify != UNSAID;
+}
 
-	for (size_t i = 0; i < ARRAY_SIZE(idle); i++)
-		if (idle[i].value && strv_add_unique(&c->ignored, idle[i].name) < 0)
-			return -ENOMEM;
-	return 0;
+static int settle_tls(struct daemon_config *c, struct err *e)
+{
+	bool verify;
+	int r = 0;
+
+	if (!daemon_config_tls(c, &verify))
+		return 0;
+	if (!c->tlscert || !c->tlskey || (verify && !c->tlscacert))
+		return err_invalid(e, "TLS needs a certificate and its key (--tlscert, --tlskey)%s",
+				   verify ? ", and --tlsverify the CA of the clients' (--tlscacert)"
+					  : "");
+	r = absolute(&c->tlscert, "tlscert", e);
+	if (r >= 0)
+		r = absolute(&c->tlskey, "tlskey", e);
+	if (r >= 0 && c->tlscacert)
+		r = absolute(&c->tlscacert, "tlscacert", e);
+	return r;
 }
 
 static int settle(struct daemon_config *c, struct err *e)
@@ -204,11 +219,15 @@ static int settle(struct daemon_config *c, struct err *e)
 		r = absolute(&c->exec_root, "exec-root", e);
 	if (r >= 0 && *c->pidfile)
 		r = absolute(&c->pidfile, "pidfile", e);
+	if (r >= 0)
+		r = settle_tls(c, e);
+	if (r >= 0 && c->init_path)
+		r = absolute(&c->init_path, "init-path", e);
 	if (r < 0)
 		return r;
 	if (c->debug)
 		c->log_level = LOG_DEBUG;
-	return note_idle(c) < 0 ? err_nomem(e) : 0;
+	return 0;
 }
 
 static void given_done(struct given *g)

@@ -14,6 +14,8 @@
 #include "base/log.h"
 #include "net/net.h"
 
+enum tristate { UNSAID, OFF, ON };
+
 struct daemon_config {
 	char **hosts; /* -H; NULL: unix:///run/atoll.sock, or the sockets systemd hands over */
 	char *data_root, *exec_root, *pidfile, *config_file;
@@ -35,6 +37,9 @@ struct daemon_config {
 	uint32_t mtu; /* 0: the uplink's */
 	uint32_t shutdown_timeout;
 	bool debug;
+	enum tristate tls, tlsverify; /* what was said; use daemon_config_tls() */
+	char *tlscacert, *tlscert, *tlskey;
+	bool validate;	/* --validate: read, say so, end */
 	char **ignored; /* accepted, without meaning here */
 	char *lib_dir;	/* where atoll-dns, atoll-helper and busybox.tar are; NULL: found beside the
 			   program */
@@ -43,5 +48,13 @@ struct daemon_config {
 /* argv and the config file. Return: 0; 1 help or version was asked (fields say which); -errno. Free
  * with daemon_config_done(). */
 int daemon_config_read(struct daemon_config *c, int argc, char **argv, struct err *e) MUST_CHECK;
+/* TLS on TCP sockets; @ret_verify: clients must show a certificate. As in Docker saying anything of
+ * tlsverify switches TLS on */
+bool daemon_config_tls(const struct daemon_config *c, bool *ret_verify);
+/* Reads both again and exchanges what may change while the engine runs (labels, debug, registries,
+ * ...). @ret_changed, @ret_refused: their keys, the caller's; what is refused needs a restart.
+ * Return: 0; -errno nothing was changed */
+int daemon_config_reload(struct daemon_config *c, int argc, char **argv, char ***ret_changed,
+			 char ***ret_refused, struct err *e) MUST_CHECK;
 void daemon_config_done(struct daemon_config *c);
 void daemon_config_help(void); /* prints the option table to stdout */

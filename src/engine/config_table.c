@@ -186,7 +186,8 @@ const struct option options[] = {
 	{"icc", 0, NULL, OPT_BOOL, AT(icc), NULL,
 	 "containers on the default bridge reach each other (default true)"},
 	{"init", 0, NULL, OPT_BOOL, AT(init), NULL, "an init process in every container"},
-	{"init-path", 0, NULL, OPT_STR, AT(init_path), NULL, "path of the init program"},
+	{"init-path", 0, NULL, OPT_STR, AT(init_path), NULL,
+	 "path of the init program (default docker-init, tini or catatonit where found)"},
 	{"insecure-registry", 0, "insecure-registries", OPT_LIST, AT(insecure_registries), NULL,
 	 "registries without TLS"},
 	{"ip", 0, NULL, OPT_STR, AT(ip), check_ip,
@@ -201,7 +202,8 @@ const struct option options[] = {
 	{"log-format", 0, NULL, OPT_FORMAT, 0, NULL, "text or json (default text)"},
 	{"log-level", 'l', NULL, OPT_LEVEL, 0, NULL,
 	 "debug, info, warn, error or fatal (default info)"},
-	{"metrics-addr", 0, NULL, OPT_STR, AT(metrics_addr), NULL, "address of the metrics"},
+	{"metrics-addr", 0, NULL, OPT_STR, AT(metrics_addr), NULL,
+	 "address and port for Prometheus's metrics"},
 	{"mtu", 0, NULL, OPT_U32, AT(mtu), check_mtu,
 	 "MTU of networks (default that of the uplink)"},
 	{"no-new-privileges", 0, NULL, OPT_BOOL, AT(no_new_privileges), NULL,
@@ -213,16 +215,20 @@ const struct option options[] = {
 	 "path of a seccomp profile, unconfined or builtin (default builtin)"},
 	{"shutdown-timeout", 0, NULL, OPT_U32, AT(shutdown_timeout), NULL,
 	 "seconds an end waits for running operations (default 15)"},
+	{"tls", 0, NULL, OPT_TRISTATE, AT(tls), NULL, "TLS on TCP sockets; implied by --tlsverify"},
+	{"tlscacert", 0, NULL, OPT_STR, AT(tlscacert), NULL,
+	 "trust clients' certificates signed by this CA only"},
+	{"tlscert", 0, NULL, OPT_STR, AT(tlscert), NULL, "path of the TLS certificate"},
+	{"tlskey", 0, NULL, OPT_STR, AT(tlskey), NULL, "path of the TLS key"},
+	{"tlsverify", 0, NULL, OPT_TRISTATE, AT(tlsverify), NULL,
+	 "TLS, and clients must show a certificate"},
+	{"validate", 0, "", OPT_BOOL, AT(validate), NULL,
+	 "check the configuration and the files it names, and quit"},
 	{"version", 'v', "", OPT_BOOL, AT(version), NULL, "print the version and quit"},
 
 	{"authorization-plugin", 0, "authorization-plugins", OPT_REFUSED, 0, NULL, NULL},
 	{"rootless", 0, NULL, OPT_REFUSED_BOOL, 0, NULL, NULL},
 	{"selinux-enabled", 0, NULL, OPT_REFUSED_BOOL, 0, NULL, NULL},
-	{"tls", 0, NULL, OPT_REFUSED_BOOL, 0, NULL, NULL},
-	{"tlscacert", 0, NULL, OPT_REFUSED, 0, NULL, NULL},
-	{"tlscert", 0, NULL, OPT_REFUSED, 0, NULL, NULL},
-	{"tlskey", 0, NULL, OPT_REFUSED, 0, NULL, NULL},
-	{"tlsverify", 0, NULL, OPT_REFUSED_BOOL, 0, NULL, NULL},
 	{"userns-remap", 0, NULL, OPT_REFUSED, 0, NULL, NULL},
 
 	IGNORED("add-runtime"),
@@ -380,6 +386,16 @@ static int set_odd(struct daemon_config *c, const struct option *o, const char *
 	return strv_add_unique(&c->ignored, option_key(o)) < 0 ? err_nomem(e) : 0;
 }
 
+static int set_tristate(const char *value, enum tristate *ret, struct err *e)
+{
+	bool on = false;
+	int r = set_bool(value, &on, e);
+
+	if (r >= 0)
+		*ret = on ? ON : OFF;
+	return r;
+}
+
 int option_set(struct daemon_config *c, const struct option *o, const char *value, struct err *e)
 {
 	void *at = (char *)c + o->offset;
@@ -390,6 +406,8 @@ int option_set(struct daemon_config *c, const struct option *o, const char *valu
 	switch (o->kind) {
 	case OPT_BOOL:
 		return set_bool(value, at, e);
+	case OPT_TRISTATE:
+		return set_tristate(value, at, e);
 	case OPT_STR:
 		return str_set(at, value) < 0 ? err_nomem(e) : 0;
 	case OPT_LIST:
@@ -422,6 +440,7 @@ static const char *type_word(const struct option *o)
 {
 	switch (o->kind) {
 	case OPT_BOOL:
+	case OPT_TRISTATE:
 	case OPT_ALWAYS:
 		return "";
 	case OPT_LIST:

@@ -208,8 +208,8 @@ typedef void (*event_fn)(const struct event *ev, void *data);
 struct event_sub;
 int engine_events_subscribe(struct engine *en, event_fn fn, void *data,
 			    struct event_sub **ret) MUST_CHECK;
-size_t engine_events_subscribers(const struct engine *en);
 void engine_events_unsubscribe(struct event_sub *s); /* NULL allowed */
+size_t engine_events_subscribers(const struct engine *en);
 /* those still remembered (the last 1,000), oldest first */
 void engine_events_past(struct engine *en, int64_t since_ns, int64_t until_ns, event_fn fn,
 			void *data);

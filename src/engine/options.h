@@ -7,6 +7,7 @@
 
 enum option_kind {
 	OPT_BOOL,
+	OPT_TRISTATE, /* a switch of which "not said" means something else than off */
 	OPT_STR,
 	OPT_LIST, /* may be repeated; an array in daemon.json */
 	OPT_U32,
@@ -37,8 +38,8 @@ extern const size_t n_options;
 
 static inline bool option_is_bool(const struct option *o)
 {
-	return o->kind == OPT_BOOL || o->kind == OPT_ALWAYS || o->kind == OPT_IGNORED_BOOL ||
-	       o->kind == OPT_REFUSED_BOOL;
+	return o->kind == OPT_BOOL || o->kind == OPT_TRISTATE || o->kind == OPT_ALWAYS ||
+	       o->kind == OPT_IGNORED_BOOL || o->kind == OPT_REFUSED_BOOL;
 }
 static inline const char *option_key(const struct option *o)
 {

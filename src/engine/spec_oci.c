@@ -232,6 +232,7 @@ int spec_write(struct container *c, struct err *e)
 			    .privileged = jb(h, "Privileged"),
 			    .init = !*js(h, "PidMode") &&
 				    (json_object_get(h, init) ? jb(h, init) : c->en->config->init),
+			    .init_path = c->en->config->init_path,
 			    .uts_mode = js(h, "UTSMode"),
 			    .cgroupns_mode = js(h, "CgroupnsMode"),
 			    .sysctls = jo(h, "Sysctls"),

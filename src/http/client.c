@@ -3,22 +3,19 @@
 
 #include "http/client.h"
 
-#include <netdb.h>
 #include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 
 #include "base/limits.h"
 #include "base/str.h"
+#include "http/dial.h"
 #include "http/response.h"
 
 #define PIECE 65536
 
 struct http_client {
-	char *host; /* as given, for messages */
-	char *path; /* unix socket, or NULL */
-	char *name, *port;
+	struct dial to;
 	int fd;
 	bool used; /* an answer came over it before */
 	char in[PIECE];
@@ -43,104 +40,35 @@ void http_client_free(struct http_client *c)
 	if (!c)
 		return;
 	(void)fd_close(c->fd);
-	free(c->host);
-	free(c->path);
-	free(c->name);
-	free(c->port);
+	dial_done(&c->to);
 	free(c);
 }
 
-/* "127.0.0.1:2375", "[::1]:2375" */
-static int split_tcp(struct http_client *c, const char *s)
-{
-	const char *colon = strrchr(s, ':'), *end = colon;
-	uint16_t port;
-
-	if (!colon || parse_u16(colon + 1, &port) < 0 || !port)
-		return -EINVAL;
-	if (*s == '[' && colon[-1] == ']') {
-		s++;
-		end--;
-	}
-	c->name = end > s ? strndup(s, (size_t)(end - s)) : NULL;
-	c->port = strdup(colon + 1);
-	return end <= s ? -EINVAL : !c->name || !c->port ? -ENOMEM : 0;
-}
-
-int http_client_new(const char *host, struct http_client **ret, struct err *e)
+int http_client_new(const char *host, const struct http_security *sec, struct http_client **ret,
+		    struct err *e)
 {
 	auto_(http_client_free) struct http_client *c = calloc(1, sizeof(*c));
-	int r = -EINVAL;
+	int r;
 
 	if (!c)
 		return err_nomem(e);
 	c->fd = -EBADF;
-	c->host = strdup(host);
-	if (!c->host)
-		return err_nomem(e);
-	if (str_has_prefix(host, "unix://")) {
-		size_t len = strlen(host + 7);
-
-		if (len && len < sizeof(((struct sockaddr_un *)NULL)->sun_path)) {
-			c->path = strdup(host + 7);
-			r = c->path ? 0 : -ENOMEM;
-		}
-	} else if (str_has_prefix(host, "tcp://")) {
-		r = split_tcp(c, host + 6);
-	}
-	if (r == -ENOMEM)
-		return err_nomem(e);
+	r = dial_parse(&c->to, host, sec, e);
 	if (r < 0)
-		return err_invalid(e, "invalid host '%s': unix:///path or tcp://address:port",
-				   host);
+		return r;
 	*ret = TAKE_PTR(c);
 	return 0;
+}
+
+int http_client_raw(struct http_client *c, int *ret_fd, struct err *e)
+{
+	return dial_open(&c->to, ret_fd, e);
 }
 
 static void hang_up(struct http_client *c)
 {
 	c->fd = fd_close(c->fd);
 	c->used = false;
-}
-
-static int cannot_connect(struct http_client *c, const char *why, struct err *e)
-{
-	return err_set(e, ERR_UNAVAILABLE, ECONNREFUSED, "cannot connect to %s: %s", c->host, why);
-}
-
-static int dial_unix(struct http_client *c, struct err *e)
-{
-	struct sockaddr_un sa = {.sun_family = AF_UNIX};
-	auto_close int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-	if (fd < 0)
-		return cannot_connect(c, strerror(errno), e);
-	memcpy(sa.sun_path, c->path, strlen(c->path)); /* http_client_new() checked the length */
-	if (connect(fd, (struct sockaddr *)&sa, sizeof(sa)) < 0)
-		return cannot_connect(c, strerror(errno), e);
-	c->fd = TAKE_FD(fd);
-	return 0;
-}
-
-static int dial_tcp(struct http_client *c, struct err *e)
-{
-	struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICSERV}, *all;
-	int r = getaddrinfo(c->name, c->port, &hints, &all), last = 0;
-
-	if (r != 0)
-		return cannot_connect(c, gai_strerror(r), e);
-	for (const struct addrinfo *a = all; a && c->fd < 0; a = a->ai_next) {
-		int fd = socket(a->ai_family, a->ai_socktype | SOCK_CLOEXEC, a->ai_protocol);
-
-		if (fd >= 0 && connect(fd, a->ai_addr, a->ai_addrlen) == 0) {
-			c->fd = fd;
-		} else {
-			last = errno;
-			(void)fd_close(fd);
-		}
-	}
-	freeaddrinfo(all);
-	return c->fd < 0 ? cannot_connect(c, strerror(last), e) : 0;
 }
 
 /* An idle connection that has something to read has its end, or rubbish. */
@@ -152,7 +80,7 @@ static int dial(struct http_client *c, struct err *e)
 		hang_up(c);
 	if (c->fd >= 0)
 		return 0;
-	return c->path ? dial_unix(c, e) : dial_tcp(c, e);
+	return dial_open(&c->to, &c->fd, e);
 }
 
 /* ---- the request ---- */
@@ -193,7 +121,7 @@ static int head(const struct exchange *x, struct buf *out, struct err *e)
 	if (!clean(call->method, false) || !clean(call->path, false) || call->path[0] != '/')
 		return err_invalid(e, "invalid request path");
 	(void)buf_printf(out, "%s %s HTTP/1.1\r\nHost: %s\r\nUser-Agent: atoll/%s\r\n",
-			 call->method, call->path, x->c->path ? "localhost" : x->c->name,
+			 call->method, call->path, x->c->to.path ? "localhost" : x->c->to.name,
 			 ATOLL_VERSION);
 	if (x->upgrade)
 		(void)buf_puts(out, "Connection: Upgrade\r\nUpgrade: tcp\r\n");
@@ -224,10 +152,10 @@ static int push(struct exchange *x, const char *data, size_t len, struct err *e)
 			x->cut = true;
 		} else if (errno == EAGAIN) {
 			if (poll(&p, 1, -1) < 0 && errno != EINTR)
-				return err_sys(e, errno, "cannot wait for %s", x->c->host);
+				return err_sys(e, errno, "cannot wait for %s", x->c->to.host);
 			x->cut = p.revents & (POLLIN | POLLHUP | POLLERR);
 		} else if (errno != EINTR) {
-			return err_sys(e, errno, "cannot send to %s", x->c->host);
+			return err_sys(e, errno, "cannot send to %s", x->c->to.host);
 		}
 	}
 	return 0;
@@ -325,7 +253,7 @@ static int take_answer(struct exchange *x, struct buf *early, struct err *e)
 		if (n == 0 || n == -ECONNRESET)
 			return response_eof(&x->parser, e);
 		if (n < 0)
-			return err_sys(e, (int)-n, "cannot read from %s", x->c->host);
+			return err_sys(e, (int)-n, "cannot read from %s", x->c->to.host);
 		x->heard = true;
 		while (at < (size_t)n && x->parser.state != RESPONSE_DONE) {
 			size_t used;
@@ -333,7 +261,7 @@ static int take_answer(struct exchange *x, struct buf *early, struct err *e)
 
 			if (x->sink_error)
 				return err_set(e, ERR_INTERNAL, -x->sink_error,
-					       "the answer of %s is too large", x->c->host);
+					       "the answer of %s is too large", x->c->to.host);
 			if (r == 0)
 				r = tell_head(x);
 			if (r)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * client.h - a small blocking HTTP/1.1 client over a unix socket (or loopback TCP), for the CLI
+ * client.h - a small blocking HTTP/1.1 client over a unix socket, TCP, TLS or ssh, for the CLI
  *
  * Own, because of hijack. One request at a time, keep-alive. Not thread-safe. An answer that comes
  * while the request's body is still being sent ends the sending. A GET or HEAD whose kept-alive
@@ -14,11 +14,22 @@
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "http/tls.h"
+
+/* of a TCP connection: TLS with these files (each may be NULL); @verify: the server's name and
+ * signature are checked */
+struct http_security {
+	struct tls_files files;
+	bool verify;
+};
 
 struct http_client;
-int http_client_new(const char *host /* unix:///path, tcp://127.0.0.1:port */,
+int http_client_new(const char *host /* unix:///path, tcp://address:port, ssh://user@host */,
+		    const struct http_security *sec /* NULL: no TLS; not kept */,
 		    struct http_client **ret, struct err *e) MUST_CHECK;
 void http_client_free(struct http_client *c);
+/* a connection of its own, on which nothing was sent yet: the caller's */
+int http_client_raw(struct http_client *c, int *ret_fd, struct err *e) MUST_CHECK;
 DEFINE_AUTO(struct http_client, http_client_free);
 
 struct http_resp {

@@ -12,13 +12,18 @@
  * - libmicrohttpd 0.9.75 misses a half-close that comes together with bytes (it takes a short read
  *   from an edge-triggered descriptor for "nothing more"). Once such a client can complete no more
  *   requests, idle or with one cut off, the connection is ended here.
+ *
+ * Slow ones: who takes too long for a request's headers, for a body that is collected, or between
+ * two requests, is ended by a sweep over three lists, each the oldest first.
  */
 
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <sys/socket.h>
 
+#include "base/clock.h"
+#include "base/log.h"
 #include "http/internal.h"
+
+#define SWEEPS_A_TIME 4 /* sweeps in the shortest of the times */
 
 struct conn *conn_of(struct MHD_Connection *mhd)
 {
@@ -43,30 +48,78 @@ static void conn_event(int fd, uint32_t events, void *data)
 	}
 }
 
-/* On a unix socket this does nothing. */
-static void probe_tcp(int fd)
-{
-	static const int on = 1, idle_s = 30, interval_s = 10, count = 3;
-
-	if (setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on)) < 0 ||
-	    setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle_s, sizeof(idle_s)) < 0)
-		return;
-	(void)setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &interval_s, sizeof(interval_s));
-	(void)setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &count, sizeof(count));
-}
-
-static void end_one_idle(struct http_server *srv)
+bool conn_end_idle(struct http_server *srv)
 {
 	struct conn *c;
 
 	if (list_empty(&srv->idle))
-		return;
+		return false;
 	c = list_entry(srv->idle.next, struct conn, idle_node);
 	list_remove(&c->idle_node);
 	c->ended = true;
 	srv->open--;
 	(void)shutdown(c->fd, SHUT_RDWR); /* libmicrohttpd sees it and cleans up */
+	return true;
 }
+
+/* ---- slow ones ---- */
+
+static void end_conn(struct conn *c, const char *why)
+{
+	log_debug("http: a connection is ended: %s", why);
+	if (!c->ended && list_linked(&c->idle_node)) {
+		c->ended = true;
+		c->srv->open--;
+	}
+	list_remove(&c->idle_node);
+	(void)shutdown(c->fd, SHUT_RDWR);
+}
+
+static void sweep_requests(struct list *slow, int64_t before_ns, const char *why)
+{
+	struct http_req *r;
+
+	list_for_each (r, slow, slow_node) {
+		if (r->started_ns > before_ns)
+			return;
+		list_remove(&r->slow_node);
+		end_conn(r->conn, why);
+	}
+}
+
+static int64_t sweep_ms(const struct http_server *s)
+{
+	const struct http_config *c = &s->config;
+
+	return MAX(MIN(MIN(c->head_ms, c->body_ms), c->idle_ms) / SWEEPS_A_TIME, 1u);
+}
+
+static void sweep(void *data)
+{
+	struct http_server *s = data;
+	int64_t now = clock_mono_ns();
+	struct conn *c;
+
+	sweep_requests(&s->heads, now - s->config.head_ms * NS_PER_MS, "its headers take too long");
+	sweep_requests(&s->bodies, now - s->config.body_ms * NS_PER_MS, "its body takes too long");
+	list_for_each (c, &s->idle, idle_node)
+		if (now - c->since_ns >
+		    (c->served ? s->config.idle_ms : s->config.head_ms) * NS_PER_MS)
+			end_conn(c, "it was idle for too long");
+	source_timer_set(s->sweep, sweep_ms(s));
+}
+
+int conn_open(struct http_server *s)
+{
+	return loop_timer(s->loop, sweep_ms(s), sweep, s, &s->sweep);
+}
+
+void conn_close(struct http_server *s)
+{
+	s->sweep = source_free(s->sweep);
+}
+
+/* ---- connections ---- */
 
 static struct conn *conn_new(struct http_server *srv, struct MHD_Connection *mhd)
 {
@@ -83,7 +136,7 @@ static struct conn *conn_new(struct http_server *srv, struct MHD_Connection *mhd
 	}
 	c->srv = srv;
 	c->fd = ci->connect_fd;
-	probe_tcp(c->fd);
+	c->since_ns = clock_mono_ns();
 	return c;
 }
 
@@ -96,7 +149,7 @@ void conn_notify(void *cls, struct MHD_Connection *mhd, void **socket_context,
 	if (toe == MHD_CONNECTION_NOTIFY_STARTED) {
 		srv->open++;
 		if (srv->open > srv->config.max_connections)
-			end_one_idle(srv);
+			(void)conn_end_idle(srv);
 		c = conn_new(srv, mhd);
 		if (c)
 			list_append(&srv->idle, &c->idle_node);
@@ -105,6 +158,7 @@ void conn_notify(void *cls, struct MHD_Connection *mhd, void **socket_context,
 	}
 	if (!c || !c->ended)
 		srv->open--;
+	accept_resume(srv);
 	if (!c)
 		return;
 	c->watch = source_free(c->watch);
@@ -117,12 +171,14 @@ void conn_notify(void *cls, struct MHD_Connection *mhd, void **socket_context,
 void conn_busy(struct conn *c, struct http_req *r)
 {
 	c->req = r;
+	c->served = true;
 	list_remove(&c->idle_node);
 }
 
 void conn_idle(struct conn *c)
 {
 	c->req = NULL;
+	c->since_ns = clock_mono_ns();
 	if (!c->ended && !c->handed_over && !list_linked(&c->idle_node))
 		list_append(&c->srv->idle, &c->idle_node);
 }

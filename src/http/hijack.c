@@ -9,10 +9,15 @@
  */
 
 #include <fcntl.h>
+#include <string.h>
+#include <strings.h>
 #include <sys/socket.h>
 
 #include "base/log.h"
+#include "base/str.h"
 #include "http/internal.h"
+#include "http/relay.h"
+#include "http/websocket.h"
 
 #define LINGER_MS 10000
 
@@ -32,6 +37,28 @@ static void hijacked_free(struct http_hijacked *h)
 	h->io = source_free(h->io);
 	(void)fd_close(h->fd);
 	free(h);
+}
+
+/* A relay takes the socket, its owner gets the plain end. */
+static int wrap(struct http_hijacked *h, bool text, const char *extra, size_t len)
+{
+	struct wire *w;
+	int pair[2], r;
+
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair) < 0)
+		return -errno;
+	r = websocket_wire(TAKE_FD(h->fd), text, extra, len, &w);
+	if (r < 0)
+		(void)fd_close(pair[0]);
+	else
+		r = tunnel_new(h->srv, w, pair[0]);
+	if (r < 0) {
+		(void)fd_close(pair[1]);
+		errno = -r;
+		return r;
+	}
+	h->fd = pair[1];
+	return 0;
 }
 
 static void upgraded(void *cls, struct MHD_Connection *conn, void *req_cls, const char *extra,
@@ -56,8 +83,34 @@ static void upgraded(void *cls, struct MHD_Connection *conn, void *req_cls, cons
 	h->srv = r->srv;
 	h->srv->open++;
 	list_append(&h->srv->hijacked, &h->node);
+	if (r->websocket && wrap(h, r->websocket_text, extra, extra_len) < 0) {
+		log_warn("http: a websocket is lost: %s", strerror(errno));
+		hijacked_free(h);
+		return;
+	}
 	r->hijack_gone = NULL;
-	r->hijacked(h, h->fd, extra, extra_len, r->hijack_data);
+	r->hijacked(h, h->fd, r->websocket ? NULL : extra, r->websocket ? 0 : extra_len,
+		    r->hijack_data);
+}
+
+int http_websocket(struct http_req *r, bool text, struct err *e)
+{
+	const char *upgrade = http_header(r, "Upgrade"), *key = http_header(r, "Sec-WebSocket-Key");
+	const char *version = http_header(r, "Sec-WebSocket-Version");
+	char accept[WEBSOCKET_ACCEPT];
+
+	if (!http_wants_upgrade(r) || strcasecmp(upgrade, "websocket") != 0)
+		return err_invalid(e, "not websocket protocol");
+	if (!streq(version, "13")) {
+		http_header_add(r, "Sec-WebSocket-Version", "13");
+		return err_invalid(e, "missing or bad WebSocket Version");
+	}
+	if (!key || websocket_accept(key, accept) < 0)
+		return err_invalid(e, "mismatch challenge/response");
+	http_header_add(r, "Sec-WebSocket-Accept", accept);
+	r->websocket = true;
+	r->websocket_text = text;
+	return 0;
 }
 
 void http_hijack(struct http_req *r, const char *content_type,
@@ -71,7 +124,7 @@ void http_hijack(struct http_req *r, const char *content_type,
 		return;
 	resp = MHD_create_response_for_upgrade(upgraded, r);
 	if (resp)
-		(void)MHD_add_response_header(resp, "Upgrade", "tcp");
+		(void)MHD_add_response_header(resp, "Upgrade", r->websocket ? "websocket" : "tcp");
 	r->hijacked = fn;
 	r->hijack_gone = gone;
 	r->hijack_data = data;

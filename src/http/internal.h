@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* internal.h - what server.c, request.c, reply.c and hijack.c share; nobody else includes it */
+/* internal.h - what the files of the server share */
 #pragma once
 
 #include <microhttpd.h>
+#include <sys/socket.h>
 
 #include "base/limits.h"
 #include "base/list.h"
@@ -10,20 +11,33 @@
 #include "http/server.h"
 #include "loop/loop.h"
 
-#define DAEMONS_MAX 8
+#define RECORD_HELLO  0x16 /* the first byte of TLS (RFC 8446, 5.1) */
+#define LIMIT_SURPLUS 64   /* connections beyond our limit that still get their 503 */
 
 struct http_server {
 	struct loop *loop;
 	struct http_config config;
-	struct {
-		struct MHD_Daemon *mhd;
-		struct source *io;
-	} daemons[DAEMONS_MAX];
-	size_t n_daemons;
-	struct source *prepare;
+	struct MHD_Daemon *mhd;
+	struct source *mhd_io, *prepare;
+
+	/* accept.c, hello.c, fresh.c */
+	struct list listeners;
+	struct list hellos, tunnels; /* TLS: before and after the handshake */
+	struct list fresh, standins; /* before the first byte; behind those who left */
+	unsigned n_hellos, n_fresh, n_standins, n_tunnels;
+	int spare; /* a descriptor kept back for when there is none left */
+	int away;  /* the client that has it meanwhile, or -EBADF */
+	struct source *away_io, *away_timer;
+	int64_t warned_ns;
+
+	/* conn.c */
+	struct source *sweep;
+
 	struct list requests;
 	struct list idle;     /* struct conn without a request, the longest idle first */
 	struct list half;     /* struct conn whose client has half-closed */
+	struct list heads;    /* requests whose headers are still coming, the oldest first */
+	struct list bodies;   /* ... whose collected body is */
 	struct list hijacked; /* struct http_hijacked */
 	struct list resumed;  /* requests whose upload goes on before the next wait */
 	unsigned open;	      /* connections and hijacked sockets */
@@ -41,6 +55,8 @@ struct conn {
 	int fd;
 	struct source *watch; /* half-close and end; the end alone while suspended */
 	struct http_req *req; /* the current one, or NULL */
+	int64_t since_ns;     /* idle since */
+	bool served;	      /* it had a request before */
 	bool ended;	      /* by us, to make room: no longer counted */
 	bool handed_over;     /* the socket is somebody else's: never shut it down */
 };
@@ -50,7 +66,8 @@ enum body_mode { BODY_DROP, BODY_COLLECT, BODY_STREAM };
 #define BODY_LEN_UNKNOWN UINT64_MAX /* chunked */
 
 struct http_req {
-	struct list node; /* server->requests */
+	struct list node;      /* server->requests */
+	struct list slow_node; /* server->heads or ->bodies */
 	struct http_server *srv;
 	struct MHD_Connection *mhd;
 	struct conn *conn;
@@ -87,6 +104,7 @@ struct http_req {
 	bool header_lost;
 	struct http_stream *stream;
 
+	const void *mark;
 	void *data;
 	void (*gone)(struct http_req *r, void *data);
 	void *gone_data;
@@ -94,9 +112,36 @@ struct http_req {
 			 void *data);
 	void (*hijack_gone)(void *data);
 	void *hijack_data;
+	bool websocket, websocket_text;
 };
 
+/* accept.c */
+int accept_open(struct http_server *s) MUST_CHECK;
+void accept_close(struct http_server *s);
+void accept_pause(struct http_server *s);
+void accept_resume(struct http_server *s); /* if there is room again */
+
+/* hello.c: a new connection that is to speak TLS; takes @fd */
+struct peer {
+	struct sockaddr_storage sa;
+	socklen_t len;
+};
+void hello_new(struct http_server *s, struct tls *tls, int fd, const struct peer *peer);
+void hello_close(struct http_server *s);
+/* a relay that the server keeps until both sides have ended; takes both. 0/-errno */
+struct wire;
+int tunnel_new(struct http_server *s, struct wire *w, int plain) MUST_CHECK;
+void hello_close_tunnels(struct http_server *s); /* after libmicrohttpd's end */
+
+/* fresh.c: a new connection that speaks HTTP; takes @fd */
+void fresh_new(struct http_server *s, int fd, const struct peer *peer);
+bool fresh_end_one(struct http_server *s); /* one that was silent for long; false: none was */
+void fresh_close(struct http_server *s);
+
 /* conn.c */
+int conn_open(struct http_server *s) MUST_CHECK;
+void conn_close(struct http_server *s);
+bool conn_end_idle(struct http_server *s); /* the longest idle one; false: there is none */
 void conn_notify(void *cls, struct MHD_Connection *mhd, void **socket_context,
 		 enum MHD_ConnectionNotificationCode toe);
 struct conn *conn_of(struct MHD_Connection *mhd);

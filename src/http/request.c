@@ -67,6 +67,16 @@ const char *http_header(const struct http_req *r, const char *name)
 	return MHD_lookup_connection_value(r->mhd, MHD_HEADER_KIND, name);
 }
 
+void http_set_mark(struct http_req *r, const void *mark)
+{
+	r->mark = mark;
+}
+
+const void *http_mark(const struct http_req *r)
+{
+	return r->mark;
+}
+
 uint64_t http_id(const struct http_req *r)
 {
 	return r->id;
@@ -182,6 +192,8 @@ void http_body_collect(struct http_req *r, size_t max,
 	r->body = BUF_INIT(max);
 	r->collect = fn;
 	r->body_data = data;
+	if (r->body_expected)
+		list_append(&r->srv->bodies, &r->slow_node);
 }
 
 void http_body_stream(struct http_req *r,
@@ -266,6 +278,7 @@ static void finish_body(struct http_req *r)
 void req_body_end(struct http_req *r)
 {
 	r->body_ended = true;
+	list_remove(&r->slow_node);
 	r->swallow_timer = source_free(r->swallow_timer);
 	if (!r->answered && !r->paused)
 		finish_body(r);

@@ -23,9 +23,11 @@
 #include "base/str.h"
 #include "http/internal.h"
 
-#define TURNS_MAX     8 /* of libmicrohttpd in a row before the other sources get theirs */
-#define SWALLOW_MS    10000
-#define LIMIT_SURPLUS 64 /* connections beyond our limit that still get their 503 */
+#define TURNS_MAX  8 /* of libmicrohttpd in a row before the other sources get theirs */
+#define SWALLOW_MS 10000
+#define HEAD_MS	   60000
+#define BODY_MS	   120000
+#define IDLE_MS	   300000
 
 /* ---- a request's way ---- */
 
@@ -51,6 +53,7 @@ static void *target_cb(void *cls, const char *target, struct MHD_Connection *mhd
 	r->id = ++srv->next_id;
 	r->started_ns = clock_mono_ns();
 	list_append(&srv->requests, &r->node);
+	list_append(&srv->heads, &r->slow_node);
 	conn_busy(c, r);
 	return r;
 }
@@ -77,6 +80,13 @@ static enum MHD_Result queue(struct http_req *r)
 	return ok;
 }
 
+static void too_many(struct http_req *r)
+{
+	http_header_add(r, "Retry-After", "1");
+	req_message(r, MHD_HTTP_SERVICE_UNAVAILABLE,
+		    "too many connections are open: close some, or try again later");
+}
+
 /* Headers are in. */
 static enum MHD_Result begin(struct http_req *r, const char *method, const char *version)
 {
@@ -85,12 +95,12 @@ static enum MHD_Result begin(struct http_req *r, const char *method, const char 
 	struct err e = {0};
 
 	r->begun = true;
+	list_remove(&r->slow_node);
 	(void)snprintf(r->method, sizeof(r->method), "%s", method);
 	r->http11 = !streq(version, "HTTP/1.0");
 	read_body_length(r);
 	if (srv->open > srv->config.max_connections)
-		req_message(r, MHD_HTTP_SERVICE_UNAVAILABLE,
-			    "too many connections are open: close some, or try again later");
+		too_many(r);
 	else if (target_parse(r->target, &r->path, &r->query, &e) < 0)
 		req_message(r,
 			    e.kind == ERR_INVALID ? MHD_HTTP_BAD_REQUEST
@@ -157,10 +167,14 @@ static void completed_cb(void *cls, struct MHD_Connection *mhd, void **req_cls,
 			  toe == MHD_REQUEST_TERMINATED_COMPLETED_OK ? "" : " cut=true",
 			  (long long)((clock_mono_ns() - r->started_ns) / NS_PER_MS),
 			  (unsigned long long)r->id);
+	if (r->begun && r->srv->config.ended)
+		r->srv->config.ended(r, r->status, clock_mono_ns() - r->started_ns,
+				     r->srv->config.ended_data);
 	if (r->response)
 		MHD_destroy_response(r->response);
 	conn_idle(r->conn);
 	list_remove(&r->node);
+	list_remove(&r->slow_node);
 	buf_done(&r->body);
 	strv_free(r->headers);
 	query_free(r->query);
@@ -214,58 +228,21 @@ static int before_wait(void *data)
 
 	for (unsigned turn = 0; turn < TURNS_MAX; turn++) {
 		bool again;
-		int least = -1;
+		int least;
 
 		deliver_resumed(s);
 		again = s->dirty;
 		s->dirty = false;
-		for (size_t i = 0; i < s->n_daemons; i++) {
-			int ms = patience(s->daemons[i].mhd);
-
-			if (again || !ms) {
-				(void)MHD_run(s->daemons[i].mhd);
-				ms = patience(s->daemons[i].mhd);
-			}
-			if (ms >= 0 && (least < 0 || ms < least))
-				least = ms;
+		least = patience(s->mhd);
+		if (again || !least) {
+			(void)MHD_run(s->mhd);
+			least = patience(s->mhd);
 		}
 		if (least != 0 && !s->dirty && list_empty(&s->resumed)) {
 			conn_end_half(s);
 			return least;
 		}
 	}
-	return 0;
-}
-
-int http_server_new(struct loop *l, const struct http_config *c, struct http_server **ret,
-		    struct err *e)
-{
-	struct http_server *s = calloc(1, sizeof(*s));
-	struct rlimit rl;
-	int r;
-
-	if (!s)
-		return err_nomem(e);
-	s->loop = l;
-	s->config = *c;
-	if (!s->config.max_connections)
-		s->config.max_connections = LIMIT_CONNECTIONS;
-	if (!s->config.swallow_ms)
-		s->config.swallow_ms = SWALLOW_MS;
-	/* the other half is for containers' pipes, sockets and files */
-	if (getrlimit(RLIMIT_NOFILE, &rl) == 0 && rl.rlim_cur / 2 < s->config.max_connections)
-		s->config.max_connections = MAX((unsigned)rl.rlim_cur / 2, 16u);
-	list_init(&s->requests);
-	list_init(&s->idle);
-	list_init(&s->half);
-	list_init(&s->hijacked);
-	list_init(&s->resumed);
-	r = loop_prepare(l, before_wait, s, &s->prepare);
-	if (r < 0) {
-		free(s);
-		return err_sys(e, -r, "cannot start the HTTP server");
-	}
-	*ret = s;
 	return 0;
 }
 
@@ -277,6 +254,8 @@ __attribute__((format(printf, 2, 0))) static void mhd_log(void *cls, const char 
 	if (!log_enabled(LOG_DEBUG))
 		return;
 	(void)vsnprintf(text, sizeof(text), fmt, ap);
+	if (strstr(text, "TCP_") || str_has_prefix(text, "Failed to push"))
+		return; /* it tries TCP's options on unix sockets that are added to it */
 	text[strcspn(text, "\n")] = '\0';
 	log_debug("http: %s", text);
 }
@@ -289,36 +268,79 @@ static size_t leave_escaped(void *cls, struct MHD_Connection *mhd, char *s)
 	return strlen(s);
 }
 
-int http_server_listen(struct http_server *s, int fd, struct err *e)
+static void fill_config(struct http_config *c)
 {
-	struct MHD_Daemon *d;
+	struct rlimit rl;
+
+	if (!c->max_connections)
+		c->max_connections = LIMIT_CONNECTIONS;
+	/* the other half is for containers' pipes, sockets and files */
+	if (getrlimit(RLIMIT_NOFILE, &rl) == 0 && rl.rlim_cur / 2 < c->max_connections)
+		c->max_connections = MAX((unsigned)rl.rlim_cur / 2, 16u);
+	c->swallow_ms = c->swallow_ms ? c->swallow_ms : SWALLOW_MS;
+	c->head_ms = c->head_ms ? c->head_ms : HEAD_MS;
+	c->body_ms = c->body_ms ? c->body_ms : BODY_MS;
+	c->idle_ms = c->idle_ms ? c->idle_ms : IDLE_MS;
+}
+
+/* It listens nowhere (accept.c does) and runs when we say so. */
+static int start_mhd(struct http_server *s)
+{
 	const union MHD_DaemonInfo *info;
+
+	/* clang-format off: an option a line */
+	s->mhd = MHD_start_daemon(
+		MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_ALLOW_UPGRADE | MHD_USE_ERROR_LOG |
+			MHD_USE_NO_LISTEN_SOCKET,
+		0, NULL, NULL, access_cb, s, MHD_OPTION_EXTERNAL_LOGGER, mhd_log, NULL,
+		MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)LIMIT_HEADER_MEM,
+		MHD_OPTION_CONNECTION_LIMIT, s->config.max_connections + 4 * LIMIT_SURPLUS,
+		MHD_OPTION_URI_LOG_CALLBACK, target_cb, s, MHD_OPTION_UNESCAPE_CALLBACK,
+		leave_escaped, NULL, MHD_OPTION_NOTIFY_COMPLETED, completed_cb, s,
+		MHD_OPTION_NOTIFY_CONNECTION, conn_notify, s, MHD_OPTION_END);
+	/* clang-format on */
+	if (!s->mhd)
+		return -EIO;
+	info = MHD_get_daemon_info(s->mhd, MHD_DAEMON_INFO_EPOLL_FD);
+	return info ? loop_io(s->loop, info->epoll_fd, EPOLLIN, ready, s->mhd, &s->mhd_io) : -EIO;
+}
+
+int http_server_new(struct loop *l, const struct http_config *c, struct http_server **ret,
+		    struct err *e)
+{
+	struct http_server *s = calloc(1, sizeof(*s));
 	int r;
 
-	if (s->n_daemons == DAEMONS_MAX)
-		return err_invalid(e, "more than %d listening sockets are asked for", DAEMONS_MAX);
-	/* clang-format off: an option a line */
-	d = MHD_start_daemon(
-		MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_ALLOW_UPGRADE | MHD_USE_ERROR_LOG, 0,
-		NULL, NULL, access_cb, s, MHD_OPTION_EXTERNAL_LOGGER, mhd_log, NULL,
-		MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
-		(size_t)LIMIT_HEADER_MEM, MHD_OPTION_CONNECTION_LIMIT,
-		s->config.max_connections + LIMIT_SURPLUS, MHD_OPTION_URI_LOG_CALLBACK, target_cb,
-		s, MHD_OPTION_UNESCAPE_CALLBACK, leave_escaped, NULL, MHD_OPTION_NOTIFY_COMPLETED,
-		completed_cb, s, MHD_OPTION_NOTIFY_CONNECTION, conn_notify, s, MHD_OPTION_END);
-	/* clang-format on */
-	if (!d)
-		return err_set(e, ERR_INTERNAL, EIO, "cannot start the HTTP server");
-	info = MHD_get_daemon_info(d, MHD_DAEMON_INFO_EPOLL_FD);
-	r = info ? loop_io(s->loop, info->epoll_fd, EPOLLIN, ready, d, &s->daemons[s->n_daemons].io)
-		 : -EIO;
+	if (!s)
+		return err_nomem(e);
+	s->loop = l;
+	s->config = *c;
+	fill_config(&s->config);
+	list_init(&s->requests);
+	list_init(&s->idle);
+	list_init(&s->heads);
+	list_init(&s->bodies);
+	list_init(&s->half);
+	list_init(&s->hijacked);
+	list_init(&s->resumed);
+	r = accept_open(s);
+	if (r >= 0)
+		r = conn_open(s);
+	if (r >= 0)
+		r = loop_prepare(l, before_wait, s, &s->prepare);
+	if (r >= 0)
+		r = start_mhd(s);
 	if (r < 0) {
-		MHD_stop_daemon(d);
-		return err_sys(e, -r, "cannot watch the HTTP server");
+		http_server_free(s);
+		return err_sys(e, -r, "cannot start the HTTP server");
 	}
-	s->daemons[s->n_daemons++].mhd = d;
-	s->dirty = true; /* the listening socket joins its epoll in the first run */
+	*ret = s;
 	return 0;
+}
+
+unsigned http_server_connections(const struct http_server *s)
+{
+	return s->open + s->n_fresh;
 }
 
 void http_server_free(struct http_server *s)
@@ -328,15 +350,19 @@ void http_server_free(struct http_server *s)
 	if (!s)
 		return;
 	(void)source_free(s->prepare);
+	accept_close(s);
+	hello_close(s);
+	fresh_close(s);
 	hijack_forget(s);
 	/* libmicrohttpd aborts if it is stopped with suspended connections */
 	list_for_each (r, &s->requests, node) {
 		req_tell_gone(r);
 		req_wake(r);
 	}
-	for (size_t i = 0; i < s->n_daemons; i++) {
-		(void)source_free(s->daemons[i].io);
-		MHD_stop_daemon(s->daemons[i].mhd);
-	}
+	(void)source_free(s->mhd_io);
+	if (s->mhd)
+		MHD_stop_daemon(s->mhd);
+	conn_close(s);
+	hello_close_tunnels(s);
 	free(s);
 }

@@ -24,6 +24,7 @@
 #include "base/json.h"
 
 struct loop;
+struct tls;
 struct http_server;
 struct http_req;
 struct http_stream;
@@ -36,13 +37,21 @@ struct http_config {
 	unsigned max_connections; /* 0: LIMIT_CONNECTIONS; beyond it 503 with a JSON message */
 	const char *server_name;  /* Server header, e.g. "Atoll/0.1.0 (linux)"; not copied */
 	unsigned swallow_ms;	  /* 0: 10 s; how long an answer waits for the rest of its upload */
+	/* 0: 60 s for a request's headers, 120 s for a collected body, 300 s for the next request
+	 */
+	unsigned head_ms, body_ms, idle_ms;
+	/* told of each request's end, with the status sent (0: none); NULL: nobody */
+	void (*ended)(struct http_req *r, unsigned status, int64_t took_ns, void *ended_data);
+	void *ended_data;
 };
 int http_server_new(struct loop *l, const struct http_config *c, struct http_server **ret,
 		    struct err *e) MUST_CHECK;
-int http_server_listen(struct http_server *s, int fd, struct err *e)
-	MUST_CHECK; /* takes a listening unix or TCP socket, even on failure; several allowed */
+/* takes a listening unix or TCP socket, even on failure; several allowed. @tls (borrowed): TCP
+ * behind it; NULL: none */
+int http_server_listen(struct http_server *s, int fd, struct tls *tls, struct err *e) MUST_CHECK;
 void http_server_free(struct http_server *s); /* open requests see gone; hijacked sockets are not
 					       * touched. Never from within one of our callbacks */
+unsigned http_server_connections(const struct http_server *s); /* open now, hijacked ones, too */
 
 /* ---- the request ---- */
 const char *http_method(const struct http_req *r);
@@ -55,6 +64,9 @@ const char *http_query_next(const struct http_req *r, const char *key, size_t *p
 bool http_query_bool(const struct http_req *r, const char *key,
 		     bool absent); /* Docker's: "", 0, no, false, none are false */
 const char *http_header(const struct http_req *r, const char *name);
+/* the value with which the handler marked the request (its route), for config.ended; NULL: none */
+void http_set_mark(struct http_req *r, const void *mark);
+const void *http_mark(const struct http_req *r);
 uint64_t http_id(const struct http_req *r);	    /* the request id for logs */
 void http_set_data(struct http_req *r, void *data); /* the handler's own pointer */
 void *http_data(const struct http_req *r);
@@ -104,6 +116,10 @@ bool http_wants_upgrade(const struct http_req *r); /* Upgrade header over HTTP/1
  * until it returns; an early half-close is seen on the socket). Content-Type as given. Only for a
  * request that wants it: others get a stream, one-way. */
 struct http_hijacked;
+/* a WebSocket instead of a raw socket for http_hijack(): @fn still gets a plain one, whose bytes
+ * are messages to the client (@text, else binary) and from it. ERR_INVALID: it does not ask for
+ * one as RFC 6455 says, with Go's texts */
+int http_websocket(struct http_req *r, bool text, struct err *e) MUST_CHECK;
 void http_hijack(
 	struct http_req *r, const char *content_type,
 	void (*fn)(struct http_hijacked *h, int fd, const char *early, size_t early_len,

@@ -71,6 +71,7 @@ struct rt_spec { /* borrowed by rt_spec_write; the engine fills it from Config a
 	char *const *group_add;
 	const char *hostname, *domainname;
 	bool tty, privileged, no_new_privileges, init;
+	const char *init_path;			/* NULL: the first that is found */
 	char *const *cap_add, *const *cap_drop; /* Docker's spelling, ALL allowed */
 	const char *seccomp;	/* NULL: data/seccomp.json; "unconfined"; else a profile's JSON text
 				   (Docker's format) */

@@ -77,12 +77,14 @@ static int ipc_mounts(struct jsonw *w, const struct rt_spec *s)
 
 /* A small program as pid 1 that reaps orphans and passes signals on. Static ones come first: the
  * image may lack a libc. */
-static char *find_init(void)
+static char *find_init(const char *said)
 {
 	static const char *const names[] = {"docker-init", "tini-static", "catatonit", "tini"};
 	static const char *const dirs[] = {"/usr/local/bin",	  "/usr/bin", "/usr/libexec/podman",
 					   "/usr/libexec/docker", "/sbin",    "/bin"};
 
+	if (!str_empty(said))
+		return strdup(said);
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
 		for (size_t k = 0; k < ARRAY_SIZE(dirs); k++) {
 			char *path = str_printf("%s/%s", dirs[k], names[i]);
@@ -96,13 +98,15 @@ static char *find_init(void)
 
 static int init_mount(struct jsonw *w, const struct rt_spec *s, struct err *e)
 {
-	auto_free char *path = s->init ? find_init() : NULL;
+	auto_free char *path = s->init ? find_init(s->init_path) : NULL;
 
 	if (!s->init)
 		return 0;
 	if (!path)
 		return err_invalid(e, "--init needs docker-init, tini or catatonit on this host, "
 				      "and none of them is installed");
+	if (access(path, X_OK) < 0)
+		return err_sys(e, errno, "cannot run the init program %s", path);
 	if (write_mount(w, SPEC_INIT_TARGET, "bind", path, "bind,ro") < 0)
 		return err_nomem(e);
 	return 0;

@@ -384,6 +384,22 @@ class World:
     def alive(self):
         return self.engine is not None and self.engine.poll() is None
 
+    def cpu_ticks(self):
+        with open("/proc/%d/stat" % self.engine.pid) as f:
+            part = f.read().rsplit(")", 1)[1].split()
+        return int(part[11]) + int(part[12])
+
+    def idles(self, seconds=20):
+        """The engine sleeps: in some second from now it uses less than a tenth of a processor."""
+        end = time.monotonic() + seconds
+        while True:
+            before = self.cpu_ticks()
+            time.sleep(1)
+            used = self.cpu_ticks() - before
+            if used < os.sysconf("SC_CLK_TCK") // 10:
+                return
+            check(time.monotonic() < end, "the engine does not come to rest: %d ticks a second", used)
+
     def kill9(self):
         self.engine.kill()
         self.engine.wait()

@@ -72,7 +72,7 @@ bool serve_start(void (*prepare)(struct engine *en))
 	    loop_io(api.loop, stop_fd, EPOLLIN, stop_now, api.loop, &stop) < 0 ||
 	    loop_io(api.loop, call_fd, EPOLLIN, call_now, NULL, &call) < 0 ||
 	    http_server_new(api.loop, &c, &server, &e) < 0 ||
-	    http_server_listen(server, fd, &e) < 0)
+	    http_server_listen(server, fd, NULL, &e) < 0)
 		return false;
 	api.en = &engine;
 	if (prepare)

@@ -66,7 +66,8 @@ static void ask(const char *filters, struct buf *out, json_t **first)
 	(void)buf_printf(&path, "/v1.41/events?since=1&until=%s&filters=", now);
 	(void)http_url_escape(&path, filters);
 	call.path = buf_str(&path);
-	if (http_client_new(serve_host(), &c, &e) < 0 || http_client_call(c, &call, &r, &e) < 0) {
+	if (http_client_new(serve_host(), NULL, &c, &e) < 0 ||
+	    http_client_call(c, &call, &r, &e) < 0) {
 		printf("# %s\n", e.msg);
 		return;
 	}

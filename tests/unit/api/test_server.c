@@ -50,7 +50,7 @@ static void all(const struct ask *table, size_t n)
 	auto_(http_client_free) struct http_client *c = NULL;
 	struct err e = {0};
 
-	is_int(http_client_new(serve_host(), &c, &e), 0, "client");
+	is_int(http_client_new(serve_host(), NULL, &c, &e), 0, "client");
 	for (size_t i = 0; i < n; i++)
 		is_answer(c, &table[i]);
 }

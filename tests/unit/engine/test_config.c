@@ -133,7 +133,13 @@ static const struct {
 	{"--firewall maybe", NULL,
 	 "invalid argument \"maybe\" for \"--firewall\" flag: must be open, respect or "
 	 "none"},
-	{"--tlsverify", NULL, "--tlsverify: this version of the engine does not have it"},
+	{"--tlsverify --tlscert /c --tlskey /k", NULL,
+	 "TLS needs a certificate and its key (--tlscert, --tlskey), and --tlsverify the CA of the "
+	 "clients' (--tlscacert)"},
+	{"--tls --tlscert /c", NULL, "TLS needs a certificate and its key (--tlscert, --tlskey)"},
+	{"--tlsverify=maybe", NULL,
+	 "invalid argument \"maybe\" for \"--tlsverify\" flag: strconv.ParseBool: parsing "
+	 "\"maybe\": invalid syntax"},
 	{"--userns-remap=default", NULL,
 	 "--userns-remap: this version of the engine does not have it"},
 	{"stray", NULL, "\"atolld\" accepts no arguments: stray"},
@@ -164,9 +170,10 @@ static const struct {
 	{"", "{\"bip\": \"10.0.0.0/24\"}",
 	 "unable to configure the Docker daemon with file %s: 10.0.0.0/24 is no bridge "
 	 "address: it takes an address of a host in a subnet of at most /30"},
-	{"", "{\"tlsverify\": true}",
-	 "unable to configure the Docker daemon with file %s: tlsverify: this version of "
-	 "the engine does not have it"},
+	{"--tlsverify", "{\"tlsverify\": true}",
+	 "unable to configure the Docker daemon with file %s: the following directives are "
+	 "specified both as a flag and in the configuration file: tlsverify: (from flag: true, "
+	 "from file: true)"},
 	{"", "[]", "unable to configure the Docker daemon with file %s: it must be a JSON object"},
 	{"", "{\"config-file\": \"/x\"}",
 	 "unable to configure the Docker daemon with file %s: the following directives "

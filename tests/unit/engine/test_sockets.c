@@ -3,6 +3,7 @@
 
 #include <arpa/inet.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <stddef.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -23,7 +24,7 @@ static int open_host(struct sockets *s, const char *host, struct err *e)
 	char *hosts[] = {(char *)(uintptr_t)host, NULL};
 
 	*e = (struct err){0};
-	return sockets_open(s, hosts, NULL, NULL, e);
+	return sockets_open(s, hosts, &(struct sockets_config){0}, e);
 }
 
 static int dial(const char *path)
@@ -91,6 +92,55 @@ static void bad_hosts(void)
 	}
 }
 
+/* What may listen where, with TLS and with open words. */
+static void reach(void)
+{
+	static const struct {
+		const char *host;
+		bool tls, anywhere, good;
+		uint16_t port; /* that is bound then */
+	} rows[] = {
+		{"tcp://127.0.0.1", false, false, true, 2375},
+		{"tcp://127.0.0.1", true, false, true, 2376},
+		{"tcp://[::1]:23799", false, false, true, 23799},
+		{"tcp://localhost:23798", true, false, true, 23798},
+		{"tcp://:23797", true, true, true, 23797},
+		{"tcp://0.0.0.0:23796", false, true, true, 23796},
+		{"tcp://[::]:23795", true, true, true, 23795},
+		{"tcp://:2376", true, false, false, 0},
+		{"tcp://[::]:2376", true, false, false, 0},
+		{"tcp://[2001:db8::1]:2376", false, false, false, 0},
+	};
+
+	if (unshare(CLONE_NEWUSER | CLONE_NEWNET) < 0) {
+		printf("# no network namespace of our own: ports are not tried\n");
+		return;
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		const struct sockets_config c = {.tls = rows[i].tls, .anywhere = rows[i].anywhere};
+		char *hosts[] = {(char *)(uintptr_t)rows[i].host, NULL};
+		struct sockaddr_in6 sa;
+		socklen_t len = sizeof(sa);
+		struct sockets s;
+		struct err e = {0};
+		int r = sockets_open(&s, hosts, &c, &e);
+
+		if (!rows[i].good) {
+			ok(r < 0 && strstr(e.msg, "--tlsverify"), "%s: %s", rows[i].host, e.msg);
+			continue;
+		}
+		/* a loopback that is down has no address of IPv6 */
+		ok(r == 0 || (strchr(rows[i].host, '[') && r == -EADDRNOTAVAIL), "%s (%s)",
+		   rows[i].host, e.msg);
+		if (r < 0)
+			continue;
+		ok(s.tcp[0] && getsockname(s.fds[0], (struct sockaddr *)&sa, &len) == 0 &&
+			   ntohs(sa.sin6_port) == rows[i].port,
+		   "on port %u", rows[i].port);
+		sockets_close(&s);
+	}
+}
+
 static void a_group(void)
 {
 	auto_free char *host = str_printf("unix://%s/g.sock", dir);
@@ -98,8 +148,8 @@ static void a_group(void)
 	struct sockets s;
 	struct err e = {0};
 
-	is_err(sockets_open(&s, hosts, NULL, "no-such-group", &e), e, ERR_NOT_FOUND,
-	       "the group no-such-group of --group does not exist");
+	is_err(sockets_open(&s, hosts, &(struct sockets_config){.group = "no-such-group"}, &e), e,
+	       ERR_NOT_FOUND, "the group no-such-group of --group does not exist");
 	ok(!fs_exists(host + strlen("unix://")), "nothing is left");
 }
 
@@ -170,6 +220,7 @@ int main(void)
 	heard(path, "by path");
 	heard(abstract, "by an abstract name");
 	service_notify("READY=1"); /* nobody asked: nothing happens */
+	reach();
 	if (fs_rm_tree(dir) < 0)
 		printf("# %s stays\n", dir);
 	return tap_done();

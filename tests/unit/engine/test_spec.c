@@ -130,7 +130,6 @@ static void completed(void)
 	is_int(ji(host, "Memory"), 8000000, "memory");
 	is_str(js(host, "NetworkMode"), "default", "network mode");
 	is_str(js(jo(host, "RestartPolicy"), "Name"), "no", "restart policy");
-	is_int(ji(host, "MemorySwap"), 16000000, "as much swap as memory");
 	is_int(modes_defaults(&w.en, host, &e), 0, "the daemon's defaults");
 	is_int(ji(host, "ShmSize"), 64 << 20, "shared memory");
 	is_str(js(host, "IpcMode"), "private", "IPC mode");

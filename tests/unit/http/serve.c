@@ -565,13 +565,16 @@ static int listen_tcp(struct serve *s)
 	return fd;
 }
 
-struct serve *serve_start(unsigned max_connections)
+static struct serve *start(unsigned max_connections, unsigned slow_ms)
 {
 	struct serve *s = calloc(1, sizeof(*s));
 	struct http_config c = {.handler = handle,
 				.max_connections = max_connections,
 				.server_name = "Test/1",
-				.swallow_ms = 1000};
+				.swallow_ms = 1000,
+				.head_ms = slow_ms,
+				.body_ms = slow_ms,
+				.idle_ms = slow_ms};
 	struct err e = {0};
 	struct source *stop;
 
@@ -588,13 +591,23 @@ struct serve *serve_start(unsigned max_connections)
 	if (loop_new(&s->loop) < 0 ||
 	    loop_io(s->loop, s->stop_fd, EPOLLIN, stop_now, s, &stop) < 0 ||
 	    http_server_new(s->loop, &c, &s->server, &e) < 0 ||
-	    http_server_listen(s->server, listen_unix(s), &e) < 0 ||
-	    http_server_listen(s->server, listen_tcp(s), &e) < 0 ||
+	    http_server_listen(s->server, listen_unix(s), NULL, &e) < 0 ||
+	    http_server_listen(s->server, listen_tcp(s), NULL, &e) < 0 ||
 	    pthread_create(&s->thread, NULL, thread_main, s) != 0) {
 		fprintf(stderr, "cannot start: %s\n", e.msg);
 		abort();
 	}
 	return s;
+}
+
+struct serve *serve_start(unsigned max_connections)
+{
+	return start(max_connections, 0);
+}
+
+struct serve *serve_start_strict(unsigned ms)
+{
+	return start(0, ms);
 }
 
 void serve_stop(struct serve *s)

@@ -26,6 +26,7 @@ enum seen {
 
 struct serve;
 struct serve *serve_start(unsigned max_connections);
+struct serve *serve_start_strict(unsigned ms); /* who is slow is ended after so long */
 void serve_unblock(void);
 void serve_stop(struct serve *s);		   /* frees the server with whatever is open */
 const char *serve_host(const struct serve *s);	   /* unix:///... */

@@ -222,7 +222,7 @@ static void kept_alive(void)
 	unsigned status;
 
 	script_start(&s);
-	is_int(http_client_new(s.host, &c, &e), 0, "client");
+	is_int(http_client_new(s.host, NULL, &c, &e), 0, "client");
 	is_int(call(c, "POST", &status, &e), 0, "a call");
 	is_int(call(c, "GET", &status, &e), 0, "another over the same connection");
 	script_end(&s);
@@ -241,7 +241,7 @@ static void sent_again(const char *method, bool again)
 	unsigned status;
 
 	script_start(&s);
-	is_int(http_client_new(s.host, &c, &e), 0, "client");
+	is_int(http_client_new(s.host, NULL, &c, &e), 0, "client");
 	is_int(call(c, "GET", &status, &e), 0, "a call");
 	if (again) {
 		is_int(call(c, method, &status, &e), 0, "%s is sent again", method);
@@ -273,7 +273,7 @@ static void on_head(void)
 	struct err e = {0};
 
 	script_start(&s);
-	is_int(http_client_new(s.host, &c, &e), 0, "client");
+	is_int(http_client_new(s.host, NULL, &c, &e), 0, "client");
 	is_int(http_client_call(c, &x, &r, &e), 0, "a head that goes on");
 	is_int(status, 200, "its status");
 	is_str(buf_str(&r.body), "ab", "the body follows");
@@ -286,7 +286,7 @@ static void on_head(void)
 
 static void bad_hosts(void)
 {
-	static const char *const bad[] = {"",	      "unix://",       "http://x",   "tcp://x",
+	static const char *const bad[] = {"",	      "unix://",       "http://x",   "ssh://-x",
 					  "tcp://:1", "tcp://x:99999", "tcp://x:0y", "/run/x.sock"};
 	auto_(http_client_free) struct http_client *c = NULL;
 	struct http_call evil = {.method = "GET", .path = "/x\r\nEvil: 1"};
@@ -295,11 +295,12 @@ static void bad_hosts(void)
 	unsigned status;
 
 	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
-		int x = http_client_new(bad[i], &c, &e);
+		int x = http_client_new(bad[i], NULL, &c, &e);
 
 		is_int(x, -EINVAL, "host \"%s\"", bad[i]);
 	}
-	is_int(http_client_new("unix:///nowhere/x.sock", &c, &e), 0, "a socket that is not there");
+	is_int(http_client_new("unix:///nowhere/x.sock", NULL, &c, &e), 0,
+	       "a socket that is not there");
 	ok(call(c, "GET", &status, &e) < 0 && e.kind == ERR_UNAVAILABLE, "unavailable");
 	is_str(e.msg, "cannot connect to unix:///nowhere/x.sock: No such file or directory",
 	       "and why");
@@ -316,7 +317,7 @@ static void evil_request(void)
 	struct err e = {0};
 
 	script_start(&s);
-	is_int(http_client_new(s.host, &c, &e), 0, "client");
+	is_int(http_client_new(s.host, NULL, &c, &e), 0, "client");
 	is_int(http_client_call(c, &evil, &r, &e), -EINVAL, "a line break in the path");
 	http_resp_done(&r);
 	evil.path = "/x y";

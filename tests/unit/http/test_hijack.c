@@ -134,7 +134,7 @@ static void by_client(struct serve *s)
 	char text[64] = "";
 	int fd;
 
-	is_int(http_client_new(serve_host(s), &c, &e), 0, "client");
+	is_int(http_client_new(serve_host(s), NULL, &c, &e), 0, "client");
 	is_int(http_client_call(c, &hello, &r, &e), 0, "a call before");
 	http_resp_done(&r);
 	is_int(http_client_hijack(c, &call, &fd, &first, &r, &e), 0, "client: hijack");

@@ -42,7 +42,7 @@ static void plain(struct serve *s, const char *host)
 	struct err e = {0};
 
 	(void)s;
-	is_int(http_client_new(host, &c, &e), 0, "client for %s", host);
+	is_int(http_client_new(host, NULL, &c, &e), 0, "client for %s", host);
 	is_answer(c, "GET", "/hello?q=a+b%20c%2B&q=second&b=1", 200,
 		  "GET /hello q=a b c+ h=- bool=1");
 	is_answer(c, "HEAD", "/hello", 200, "");
@@ -65,7 +65,7 @@ static void many_on_one(struct serve *s)
 	struct err e = {0};
 	unsigned good = 0;
 
-	if (http_client_new(serve_host(s), &c, &e) < 0)
+	if (http_client_new(serve_host(s), NULL, &c, &e) < 0)
 		return;
 	for (int i = 0; i < 2000; i++) {
 		struct http_resp r;
@@ -108,7 +108,7 @@ static void big(struct serve *s)
 	struct http_resp r;
 	struct err e = {0};
 
-	if (http_client_new(serve_host(s), &c, &e) < 0)
+	if (http_client_new(serve_host(s), NULL, &c, &e) < 0)
 		return;
 	is_int(http_client_call(c, &call, &r, &e), 0, "20 MB answer");
 	is_int(r.body.len, 20u << 20, "its length");

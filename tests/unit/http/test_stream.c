@@ -81,7 +81,7 @@ static void gone(struct serve *s)
 	ok(await(SEEN_PAUSED, paused + 1), "a flood is paused");
 	(void)close(b);
 	ok(await(SEEN_STREAM_GONE, before + 2), "a client that leaves a full stream: gone");
-	is_int(http_client_new(serve_host(s), &c, &e), 0, "client");
+	is_int(http_client_new(serve_host(s), NULL, &c, &e), 0, "client");
 	is_int(http_client_call(c, &head, &r, &e), 0, "HEAD of a stream");
 	is_int(r.status, 200, "answered");
 	http_resp_done(&r);
@@ -114,7 +114,7 @@ static void flood(struct serve *s, const char *host)
 	uint64_t gone_before = seen(SEEN_STREAM_GONE);
 
 	(void)s;
-	is_int(http_client_new(host, &c, &e), 0, "client");
+	is_int(http_client_new(host, NULL, &c, &e), 0, "client");
 	is_int(http_client_call(c, &call, &r, &e), 0, "64 MB stream: %s", host);
 	is_int(t.len, 64u << 20, "all of it");
 	http_resp_done(&r);
@@ -166,7 +166,7 @@ static void large_piece(struct serve *s)
 	memset(body, 'L', 5u << 20);
 	raw_puts(fd, "GET /events HTTP/1.0\r\n\r\n");
 	(void)raw_until(fd, "\r\n\r\n", text, sizeof(text));
-	is_int(http_client_new(serve_host(s), &c, &e), 0, "client");
+	is_int(http_client_new(serve_host(s), NULL, &c, &e), 0, "client");
 	is_int(http_client_call(c, &call, &r, &e), 0, "a piece of 5 MB");
 	is_int(r.status, 204, "was accepted");
 	http_resp_done(&r);

@@ -271,7 +271,7 @@ int main(void)
 	struct serve *s = serve_start(0);
 	struct err e = {0};
 
-	is_int(http_client_new(serve_host(s), &c, &e), 0, "client");
+	is_int(http_client_new(serve_host(s), NULL, &c, &e), 0, "client");
 	collected(s, c);
 	too_large(s, c);
 	streamed(c);
