@@ -120,7 +120,7 @@ static void old_fields(struct jsonw *w, const json_t *all, unsigned version)
 	config_json(w, "ContainerConfig", made_by, version);
 }
 
-static void image_json(struct jsonw *w, const struct image *i, struct storage *st, unsigned version)
+static void image_json(struct jsonw *w, const struct image *i, struct engine *en, unsigned version)
 {
 	const json_t *all = image_config(i), *config = json_get(all, "config");
 	char when[RFC3339_SIZE];
@@ -129,7 +129,7 @@ static void image_json(struct jsonw *w, const struct image *i, struct storage *s
 	jsonw_str(w, "Id", image_id(i));
 	jsonw_strv(w, "RepoTags", image_tags(i));
 	jsonw_raw(w, "RepoDigests", "[]");
-	jsonw_str(w, "Parent", "");
+	jsonw_str(w, "Parent", image_parent(engine_images(en), i));
 	jsonw_str(w, "Comment", text(all, "comment"));
 	jsonw_str(w, "Created", clock_rfc3339_short(image_created_ns(i), when));
 	old_fields(w, all, version);
@@ -142,7 +142,7 @@ static void image_json(struct jsonw *w, const struct image *i, struct storage *s
 	jsonw_i64(w, "Size", image_size(i));
 	if (version < 144)
 		jsonw_i64(w, "VirtualSize", image_size(i));
-	graph_driver(w, i, st);
+	graph_driver(w, i, engine_storage(en));
 	root_fs(w, all);
 	jsonw_object(w, "Metadata");
 	jsonw_str(w, "LastTagTime", clock_rfc3339_short(0, when)); /* not kept */
@@ -161,6 +161,6 @@ void images_inspect(struct api_call *c)
 		api_error(c, &e);
 		return;
 	}
-	image_json(&w, i, engine_storage(c->en), c->version);
+	image_json(&w, i, c->en, c->version);
 	api_json(c, 200, &b);
 }

@@ -30,7 +30,7 @@ static int64_t users_of(struct engine *en, const struct image *i)
 
 struct list_query {
 	struct filters *f;
-	bool dangling;
+	bool dangling, all;
 	int64_t after_ns, before_ns; /* exclusive */
 };
 
@@ -83,9 +83,13 @@ static int names_asked(const struct list_query *q, const struct image *i, char *
 	return *ret || !patterns;
 }
 
-static bool image_fits(const struct list_query *q, const struct image *i)
+static bool image_fits(struct images *im, const struct list_query *q, const struct image *i)
 {
 	int64_t ns = image_created_ns(i);
+
+	/* one that is only a step on the way to others */
+	if (!q->all && !strv_len(image_tags(i)) && image_has_children(im, i))
+		return false;
 
 	if (filters_get(q->f, "dangling") && (strv_len(image_tags(i)) == 0) != q->dangling)
 		return false;
@@ -107,15 +111,17 @@ static void names_json(struct jsonw *w, char *const *names, unsigned version)
 }
 
 /* @shared: what it has in common with others, -1: not counted */
-static void summary_json(struct jsonw *w, const struct image *i, char *const *names,
-			 int64_t containers, int64_t shared, unsigned version)
+static void summary_json(struct jsonw *w, const struct api_call *c, const struct image *i,
+			 char *const *names, int64_t containers, int64_t shared)
 {
+	unsigned version = c->version;
+
 	jsonw_object(w, NULL);
 	jsonw_i64(w, "Containers", containers);
 	jsonw_i64(w, "Created", image_created_ns(i) / NS_PER_S);
 	jsonw_str(w, "Id", image_id(i));
 	jsonw_json(w, "Labels", labels_of(i));
-	jsonw_str(w, "ParentId", "");
+	jsonw_str(w, "ParentId", image_parent(engine_images(c->en), i));
 	names_json(w, names, version);
 	jsonw_i64(w, "SharedSize", shared);
 	jsonw_i64(w, "Size", image_size(i));
@@ -130,6 +136,7 @@ static int parse_list(struct api_call *c, struct list_query *q, struct err *e)
 					   "reference", "since",    NULL};
 	int r = api_filters(c, keys, &q->f, e);
 
+	q->all = api_query_bool(c, "all", false);
 	if (r < 0 || (r = filters_bool(q->f, "dangling", false, &q->dangling, e)) < 0)
 		return r;
 	return age_filters(c, q, e);
@@ -145,11 +152,10 @@ static void list(struct api_call *c, const struct list_query *q)
 	jsonw_array(&w, NULL);
 	for (struct image *i = NULL; (i = image_next(engine_images(c->en), i));) {
 		auto_strv char **names = NULL;
-		int r = image_fits(q, i) ? names_asked(q, i, &names) : 0;
+		int r = image_fits(engine_images(c->en), q, i) ? names_asked(q, i, &names) : 0;
 
 		if (r > 0)
-			summary_json(&w, i, names, -1, shared ? sizes_shared(c, i) : -1,
-				     c->version);
+			summary_json(&w, c, i, names, -1, shared ? sizes_shared(c, i) : -1);
 		if (r < 0) {
 			buf_done(&b);
 			(void)err_nomem(&e);
@@ -210,8 +216,7 @@ static void images_df_list(struct jsonw *w, const struct api_call *c)
 {
 	jsonw_array(w, "Images");
 	for (struct image *i = NULL; (i = image_next(engine_images(c->en), i));)
-		summary_json(w, i, image_tags(i), users_of(c->en, i), sizes_shared(c, i),
-			     c->version);
+		summary_json(w, c, i, image_tags(i), users_of(c->en, i), sizes_shared(c, i));
 	jsonw_end_array(w);
 }
 
@@ -330,9 +335,9 @@ void images_remove(struct api_call *c)
 	struct buf b = BUF_INIT(LIMIT_JSON_REPLY);
 	struct jsonw w = JSONW_INIT(&b);
 	struct err e = {0};
-	int r = out ? engine_image_remove(c->en, c->params[0], api_query_bool(c, "force", false),
-					  out, &e)
-		    : err_nomem(&e);
+	unsigned flags = (api_query_bool(c, "force", false) ? IMAGE_FORCE : 0) |
+			 (api_query_bool(c, "noprune", false) ? IMAGE_NO_PRUNE : 0);
+	int r = out ? engine_image_remove(c->en, c->params[0], flags, out, &e) : err_nomem(&e);
 
 	if (r < 0) {
 		api_error(c, &e);

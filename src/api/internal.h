@@ -139,6 +139,17 @@ void images_remove(struct api_call *c);
 void images_prune(struct api_call *c);
 void images_load(struct api_call *c);
 void images_create(struct api_call *c); /* fromSrc=- imports; fromImage (pull): 501 for now */
+/* image_save.c */
+void images_save(struct api_call *c);
+void images_save_all(struct api_call *c);
+/* commit.c */
+void images_commit(struct api_call *c);
+void containers_changes(struct api_call *c);
+/* archive.c */
+void archive_stat(struct api_call *c);
+void archive_get(struct api_call *c);
+void archive_put(struct api_call *c);
+void archive_export(struct api_call *c);
 /* containers.c */
 void containers_create(struct api_call *c);
 void containers_start(struct api_call *c);

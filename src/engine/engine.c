@@ -397,6 +397,8 @@ void engine_close(struct engine *en)
 	en->closing = true;
 	if (opened)
 		drain(en);
+	if (en->images)
+		images_stop(en->images); /* what they tell is about containers, too */
 	net_close(en->net, opened && !any_running(en));
 	if (en->tops.next)
 		tops_drop(en);

@@ -194,8 +194,8 @@ char *volume_mountpoint(const struct volume *v);	    /* malloc'ed */
 int volume_refs(struct engine *en, const struct volume *v); /* containers that mount it */
 
 /* ---- images: what engine knows beyond image/ ---- */
-int engine_image_remove(struct engine *en, const char *ref, bool force, json_t *out,
-			struct err *e) MUST_CHECK;
+int engine_image_remove(struct engine *en, const char *ref, unsigned flags /* image_remove's */,
+			json_t *out, struct err *e) MUST_CHECK;
 
 /* ---- events (events.c) ---- */
 struct event {

@@ -141,7 +141,7 @@ static void cleaned(int result, void *data)
 		log_warn("the runtime could not be cleaned up container=%s error=%s", c->id,
 			 strerror(-result));
 	mounts_release(c);
-	if (storage_unmount(c->en->storage, c->id, NULL) < 0)
+	if (rootfs_unmount(c) < 0)
 		log_debug("the root file system stays mounted until removal container=%s", c->id);
 	c->cleaning = false;
 	list_init(&due);

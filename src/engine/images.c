@@ -30,7 +30,8 @@ static void tell(struct engine *en, const char *action, const char *id, const ch
 	engine_event(en, "image", action, id, json_pack("{s:s}", "name", name));
 }
 
-int engine_image_remove(struct engine *en, const char *ref, bool force, json_t *out, struct err *e)
+int engine_image_remove(struct engine *en, const char *ref, unsigned flags, json_t *out,
+			struct err *e)
 {
 	auto_free char *id = NULL;
 	struct image *image;
@@ -44,7 +45,7 @@ int engine_image_remove(struct engine *en, const char *ref, bool force, json_t *
 	if (!id)
 		return err_nomem(e);
 	i = json_array_size(out); /* what was there before is not of this removal */
-	r = image_remove(en->images, ref, force, used, en, out, e);
+	r = image_remove(en->images, ref, flags, used, en, out, e);
 	if (r < 0)
 		return r;
 	for (; (row = json_array_get(out, i)); i++) {

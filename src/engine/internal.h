@@ -67,6 +67,7 @@ struct container {
 	bool boot; /* found not running by this life's recovery: Docker's rules for a daemon's
 		      start hold */
 	bool remove_volumes; /* its removal takes anonymous volumes along */
+	unsigned root_users; /* archives in work on its mounted root (rootfs.c) */
 	bool gone;	     /* removed: only waiting turns and callbacks still see it */
 	bool ro_flat;	     /* at create: asked by an API before 1.44, see mounts.c */
 	bool mounts_told;    /* its volumes' "mount" events are out and "unmount" is due */
@@ -160,6 +161,14 @@ void links_hosts(struct container *c, struct buf *out);
 void links_changed(struct container *to); /* its addresses: those who link to it are told */
 int files_write(struct container *c, struct err *e) MUST_CHECK; /* hostname, hosts, resolv.conf */
 
+/* rootfs.c */
+int rootfs_mount(struct container *c, struct err *e) MUST_CHECK;
+/* unless an archive is in work on it: it goes with the last one then */
+int rootfs_unmount(struct container *c);
+void rootfs_take(struct container *c);		     /* it is mounted */
+void rootfs_give(struct engine *en, const char *id); /* the container may be gone */
+/* empty volumes get what the image has at their place, one after the other */
+void rootfs_fill_volumes(struct container *c, engine_cb cb, void *data);
 /* start.c */
 void start_locked(struct container *c, engine_cb cb,
 		  void *data); /* the caller holds the lock and keeps it */

@@ -32,7 +32,6 @@ struct start {
 	struct steps *steps;
 	engine_cb cb;
 	void *data;
-	size_t next_mount; /* of the volumes step */
 	enum container_status before;
 	struct stopped_hook deleted;
 };
@@ -73,12 +72,8 @@ static int undo_claim(struct steps *st, void *ctx)
 
 static int do_mount(struct steps *st, void *ctx, struct err *e)
 {
-	struct container *c = ((struct start *)ctx)->c;
-	struct image *image;
-	int r = image_find(c->en->images, c->image_id, &image, e);
-
 	(void)st;
-	return r < 0 ? r : storage_mount(c->en->storage, c->id, image_layers(image), e);
+	return rootfs_mount(((struct start *)ctx)->c, e);
 }
 
 static int undo_mount(struct steps *st, void *ctx)
@@ -86,7 +81,7 @@ static int undo_mount(struct steps *st, void *ctx)
 	struct container *c = ((struct start *)ctx)->c;
 
 	(void)st;
-	return storage_unmount(c->en->storage, c->id, NULL);
+	return rootfs_unmount(c);
 }
 
 static int do_mounts(struct steps *st, void *ctx, struct err *e)
@@ -97,54 +92,14 @@ static int do_mounts(struct steps *st, void *ctx, struct err *e)
 
 /* ---- volumes ---- */
 
-static void volume_copied(int result, void *data);
-
-/* Starts the next copy. Return: STEP_WAIT, STEP_DONE or an error. */
-static int next_volume(struct start *s)
-{
-	struct container *c = s->c;
-	char dir[4096];
-	auto_free char *root = str_printf("%s/merged", container_dir(c, dir, sizeof(dir)));
-
-	if (!root)
-		return -ENOMEM;
-	while (s->next_mount < json_array_size(c->mounts)) {
-		json_t *m = json_array_get(c->mounts, s->next_mount++);
-		int r;
-
-		if (!jb(m, "_copy") || !streq(js(m, "Type"), "volume"))
-			continue;
-		r = storage_volume_copy_up(c->en->storage, js(m, "Name"), root,
-					   js(m, "Destination"), volume_copied, s);
-		return r < 0 ? r : STEP_WAIT;
-	}
-	return STEP_DONE;
-}
-
-static void volume_copied(int result, void *data)
-{
-	struct start *s = data;
-	struct err e = {0};
-
-	if (result >= 0)
-		result = next_volume(s);
-	if (result == STEP_WAIT)
-		return;
-	if (result < 0)
-		(void)err_sys(&e, -result, "cannot fill a volume of container %s from its image",
-			      s->c->name);
-	steps_resume(s->steps, result, result < 0 ? &e : NULL);
-}
-
 static int do_volumes(struct steps *st, void *ctx, struct err *e)
 {
 	struct start *s = ctx;
-	int r = next_volume(s);
 
 	(void)st;
-	return r < 0 ? err_sys(e, -r, "cannot fill a volume of container %s from its image",
-			       s->c->name)
-		     : r;
+	(void)e;
+	rootfs_fill_volumes(s->c, step_result, s);
+	return STEP_WAIT;
 }
 
 /* ---- network ---- */

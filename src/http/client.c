@@ -282,7 +282,8 @@ void http_resp_done(struct http_resp *r)
 	buf_done(&r->body);
 	free(r->content_type);
 	free(r->api_version);
-	r->content_type = r->api_version = NULL;
+	free(r->path_stat);
+	r->content_type = r->api_version = r->path_stat = NULL;
 }
 
 static int attempt(struct exchange *x, struct buf *early, struct err *e)
@@ -300,6 +301,7 @@ static int attempt(struct exchange *x, struct buf *early, struct err *e)
 		x->ret->status = x->parser.status;
 		x->ret->content_type = TAKE_PTR(x->parser.content_type);
 		x->ret->api_version = TAKE_PTR(x->parser.api_version);
+		x->ret->path_stat = TAKE_PTR(x->parser.path_stat);
 		x->c->used = true;
 	}
 	if (r != 0 || (x->parser.status == 101 && !x->upgrade) ||

@@ -37,6 +37,7 @@ struct http_resp {
 	struct buf body; /* when not streamed */
 	char *content_type;
 	char *api_version; /* the header Api-Version, or NULL */
+	char *path_stat;   /* the header X-Docker-Container-Path-Stat, or NULL */
 };
 void http_resp_done(struct http_resp *r);
 struct http_call {

@@ -20,7 +20,8 @@ void response_done(struct response *p)
 	buf_done(&p->line);
 	free(p->content_type);
 	free(p->api_version);
-	p->content_type = p->api_version = NULL;
+	free(p->path_stat);
+	p->content_type = p->api_version = p->path_stat = NULL;
 }
 
 static int bad(struct err *e, const char *what)
@@ -92,6 +93,9 @@ static int header_line(struct response *p, char *line, struct err *e)
 				(p->keep_alive && !has_token(value, "close"));
 	} else if (!strcasecmp(line, "Content-Type")) {
 		if (str_set(&p->content_type, value) < 0)
+			return err_nomem(e);
+	} else if (!strcasecmp(line, "X-Docker-Container-Path-Stat")) {
+		if (str_set(&p->path_stat, value) < 0)
 			return err_nomem(e);
 	} else if (!strcasecmp(line, "Api-Version")) {
 		if (str_set(&p->api_version, value) < 0)

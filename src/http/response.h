@@ -34,6 +34,7 @@ struct response {
 	uint64_t left; /* of the body or chunk */
 	char *content_type;
 	char *api_version; /* the header of Docker's engines, or NULL */
+	char *path_stat;   /* likewise, of GET and HEAD .../archive */
 	struct buf line;   /* an unfinished line */
 	size_t head_seen;  /* bytes of header and trailer lines */
 	bool have_length, chunked;

@@ -7,7 +7,8 @@
  * as l<n>. Each line on fd 3 is one JSON object:
  *   {"layer":{"chain":"sha256:..","diff":"sha256:..","dir":"l0","size":123}}
  *   {"image":{"config":"<the config's text>","tags":["busybox:latest"]}}   after its layers
- *   {"end":true}  or  {"error":"text"}                                       the last line
+ *   {"stat":{"name":"passwd","size":12,"mode":420,"mtime":1700000000000000000,"target":""}}
+ *   {"end":true}  or  {"error":"text","kind":"invalid"}                      the last line
  * Nothing here is believed by the reader of these lines: it checks again.
  *
  * Layers are unpacked as overlayfs (with userxattr) wants them: a whiteout is a character device
@@ -15,6 +16,7 @@
  */
 #pragma once
 
+#include <jansson.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -24,13 +26,28 @@
 struct archive;
 struct archive_entry;
 
-#define REPORT_FD 3
+#define REPORT_FD  3
+#define REQUEST_FD 5 /* 4: the engine's life lock */
+#define ROOT_FD	   6
 
-/* ---- helper_confine.c: before the first foreign byte is read ---- */
+/* ---- helper_confine.c, helper_view.c: before the first foreign byte is read ---- */
 
-/* own mount, network, ipc and uts namespaces with @dir as the root, few capabilities,
- * no_new_privs, limits, a list of system calls. After it "/" is @dir. */
-int confine(const char *dir, struct err *e) MUST_CHECK;
+struct view_mount {
+	const char *source, *target; /* on the host; in the root */
+	bool read_only, optional;    /* optional: left out where the source is not there */
+};
+struct view { /* what "/" will be */
+	const char *dir;
+	int root; /* a detached mount that is placed on @dir; negative: @dir itself */
+	bool read_only;
+	const struct view_mount *mounts; /* in the order of their depth */
+	size_t n_mounts;
+};
+/* own mount, network, ipc and uts namespaces with the view as the root, few capabilities,
+ * no_new_privs, limits, a list of system calls. After it "/" is the view. */
+int confine(const struct view *v, struct err *e) MUST_CHECK;
+int view_enter(const struct view *v,
+	       struct err *e) MUST_CHECK;	/* in a mount namespace of its own */
 int confine_syscalls(struct err *e) MUST_CHECK; /* helper_syscalls.c */
 
 /* ---- helper_stage.c: the outer archive ---- */
@@ -59,7 +76,12 @@ struct layer_result {
 	char diff_id[DIGEST_SIZE]; /* of the uncompressed tar */
 	uint64_t size;		   /* bytes of its files */
 };
-int layer_unpack(int fd, int dirfd, struct layer_result *ret, struct err *e) MUST_CHECK;
+struct tree_rules;
+int layer_unpack(int fd, int dirfd, const struct tree_rules *rules, struct layer_result *ret,
+		 struct err *e) MUST_CHECK; /* @rules NULL: a layer */
+/* a layer in <name> of @dirfd, its recipe beside it (recipe.h) */
+int layer_make(int dirfd, const char *name, int fd, struct layer_result *ret,
+	       struct err *e) MUST_CHECK;
 /* more than LIMIT_BOMB_RATIO times what came in, beyond the first 64 MiB */
 bool is_bomb(uint64_t unpacked, uint64_t packed);
 #define ARCHIVE_BLOCK (64u << 10)
@@ -69,10 +91,24 @@ int archive_filters(struct archive *a, struct err *e) MUST_CHECK;
 /* ---- helper_tree.c: one entry of a layer, never outside its directory ---- */
 
 struct tree;
-int tree_new(int dirfd, struct tree **ret, struct err *e) MUST_CHECK;
+struct tree_rules {
+	/* files of a container instead of a layer: no whiteouts, links in a path are followed as
+	 * they are (the root is all there is) */
+	bool plain;
+	bool no_overwrite; /* a directory and something else never take each other's place */
+	bool chown;	   /* all to @uid, @gid, whatever the archive says */
+	uint32_t uid, gid;
+	struct recipe *recipe; /* written on the way; NULL: none */
+};
+/* @rules NULL: a layer */
+int tree_new(int dirfd, const struct tree_rules *rules, struct tree **ret,
+	     struct err *e) MUST_CHECK;
 void tree_free(struct tree *t);
 DEFINE_AUTO(struct tree, tree_free);
 int tree_add(struct tree *t, struct archive *a, struct archive_entry *ae, struct err *e) MUST_CHECK;
+/* where an entry's content will be in a layer's tree: its path, malloc'ed; NULL: nowhere, or behind
+ * a link, so that the path may mean something else later */
+char *tree_path(const struct tree *t, struct archive_entry *ae);
 int tree_finish(struct tree *t, struct err *e) MUST_CHECK; /* the directories' times */
 uint64_t tree_size(const struct tree *t);
 
@@ -83,14 +119,56 @@ uint64_t tree_size(const struct tree *t);
 int path_clean(const char *name, char **ret, struct err *e) MUST_CHECK;
 #define PATH_DEPTH_MAX 256 /* file systems and tools cope; more is an attack */
 /* the directory @path below @root, opened; made with 0755 where missing; links are followed only as
- * long as they stay inside. @entry is for the text */
-int path_open_dir(int root, const char *path, const char *entry, struct err *e) MUST_CHECK;
+ * long as they stay inside, or, @plain, as they are. @entry is for the text */
+int path_open_dir(int root, const char *path, bool plain, const char *entry,
+		  struct err *e) MUST_CHECK;
+bool path_is_direct(int root, const char *path); /* as far as it is there no link is in it */
 int path_remove(int dirfd, const char *name) MUST_CHECK; /* recursive; absent: 0 */
 bool is_whiteout(int dirfd, const char *name);
 int set_opaque(int dirfd) MUST_CHECK;
 /* mkdir that turns a whiteout of this layer into an opaque directory */
 int make_dir(int dirfd, const char *name) MUST_CHECK;
 
+/* ---- helper_pack.c: a tree as a tar ---- */
+
+struct pack {
+	/* a container's upper directory: whiteouts become .wh. files, and what the runtime made as
+	 * mount points is left out */
+	bool layer;
+	/* goes before each name: "etc" makes etc/, etc/passwd; "/" makes /, /etc/, ...; NULL: names
+	 * below the root, which itself is left out */
+	const char *prefix;
+};
+/* all below @dirfd to @out */
+int pack_tree(int dirfd, const struct pack *p, int out, struct err *e) MUST_CHECK;
+/* one entry of @dirfd that is no directory, called as it is */
+int pack_one(int dirfd, const char *name, int out, struct err *e) MUST_CHECK;
+
+/* ---- helper_files.c: stat, get, put ---- */
+
+struct request {
+	json_t *json; /* owns the texts */
+	const char *path;
+	struct view_mount *mounts;
+	size_t n_mounts;
+	bool read_only; /* the root, for put */
+	struct tree_rules rules;
+};
+int request_read(struct request *r, struct err *e) MUST_CHECK; /* from REQUEST_FD */
+void request_done(struct request *r);
+int files_work(const char *verb, const struct request *r, struct err *e) MUST_CHECK;
+/* where @path leads with all links followed, as far as it is there */
+char *files_resolve(const char *path);
+
+/* ---- helper_save.c: images as one archive on fd 1 ---- */
+
+/* {"images":[{"id":..,"config":"<text>","tags":[{"familiar":..,"canonical":..}],
+ *             "layers":[{"dir":"<in @layers>","diff":..}]}]} */
+int save_work(const json_t *request, int layers, struct err *e) MUST_CHECK;
+
 /* ---- helper_run.c ---- */
+
+int report_stat(const char *name, uint64_t size, uint32_t mode, int64_t mtime_ns,
+		const char *target, struct err *e) MUST_CHECK;
 
 int helper_main(int argc, char **argv);

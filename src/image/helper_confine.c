@@ -2,16 +2,15 @@
 /*
  * helper_confine.c - what atoll-helper gives up before it reads the first foreign byte
  *
- * In this order: limits; own namespaces; DIR becomes the root and the only file system in sight;
- * capabilities but the six that unpacking needs; no_new_privs; the list of system calls.
- * Sources: pivot_root(2), capabilities(7).
+ * In this order: limits; own namespaces; the view (helper_view.c) becomes the root and all that is
+ * in sight; capabilities but the six that unpacking needs; no_new_privs; the list of system calls.
+ * Source: capabilities(7).
  */
 #include <errno.h>
 #include <linux/capability.h>
 #include <sched.h>
 #include <signal.h>
 #include <string.h>
-#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -56,23 +55,6 @@ static int set_limits(struct err *e)
 	return 0;
 }
 
-static int set_root(const char *dir, struct err *e)
-{
-	const unsigned long flags = MS_NOSUID | MS_NODEV | MS_NOEXEC;
-
-	if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
-	    mount(dir, dir, NULL, MS_BIND, NULL) < 0 || chdir(dir) < 0 ||
-	    mount(NULL, ".", NULL, MS_REMOUNT | MS_BIND | flags, NULL) < 0)
-		return err_sys(e, errno, "cannot prepare %s", dir);
-	if (syscall(SYS_pivot_root, ".", ".") == 0) { /* the old root lies over the new one now */
-		if (umount2(".", MNT_DETACH) < 0)
-			return err_sys(e, errno, "cannot leave the old root");
-	} else if (errno != EINVAL || chroot(".") < 0) { /* EINVAL: the root is an initramfs */
-		return err_sys(e, errno, "cannot change the root to %s", dir);
-	}
-	return chdir("/") < 0 ? err_sys(e, errno, "cannot enter %s", dir) : 0;
-}
-
 static int drop_capabilities(struct err *e)
 {
 	struct __user_cap_header_struct head = {.version = _LINUX_CAPABILITY_VERSION_3};
@@ -94,7 +76,7 @@ static int drop_capabilities(struct err *e)
 	return 0;
 }
 
-int confine(const char *dir, struct err *e)
+int confine(const struct view *v, struct err *e)
 {
 	(void)umask(0);
 	int r = set_limits(e);
@@ -102,7 +84,7 @@ int confine(const char *dir, struct err *e)
 	if (r >= 0 && unshare(CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS) < 0)
 		r = err_sys(e, errno, "cannot make namespaces");
 	if (r >= 0)
-		r = set_root(dir, e);
+		r = view_enter(v, e);
 	if (r >= 0)
 		r = drop_capabilities(e);
 	return r < 0 ? r : confine_syscalls(e);

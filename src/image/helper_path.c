@@ -54,10 +54,10 @@ int path_clean(const char *name, char **ret, struct err *e)
 	return 0;
 }
 
-static int open_beneath(int root, const char *path, uint64_t resolve)
+static int open_how(int root, const char *path, uint64_t resolve)
 {
 	struct open_how how = {.flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC,
-			       .resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS | resolve};
+			       .resolve = RESOLVE_NO_MAGICLINKS | resolve};
 	int fd = (int)syscall(SYS_openat2, root, *path ? path : ".", &how, sizeof(how));
 
 	return fd < 0 ? -errno : fd;
@@ -86,13 +86,13 @@ static int check_depth(int root, int dir)
 	return -ENAMETOOLONG;
 }
 
-static int open_existing(int root, const char *path)
+static int open_existing(int root, const char *path, bool plain)
 {
-	int fd = open_beneath(root, path, RESOLVE_NO_SYMLINKS);
+	int fd = open_how(root, path, plain ? 0 : RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS);
 
-	if (fd != -ELOOP)
+	if (plain || fd != -ELOOP)
 		return fd;
-	fd = open_beneath(root, path, 0);
+	fd = open_how(root, path, RESOLVE_BENEATH);
 	if (fd < 0)
 		return fd;
 	int r = check_depth(root, fd);
@@ -100,6 +100,13 @@ static int open_existing(int root, const char *path)
 	if (r < 0)
 		(void)fd_close(fd);
 	return r < 0 ? r : fd;
+}
+
+bool path_is_direct(int root, const char *path)
+{
+	auto_close int fd = open_how(root, path, RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS);
+
+	return fd != -ELOOP;
 }
 
 bool is_whiteout(int dirfd, const char *name)
@@ -131,10 +138,10 @@ int make_dir(int dirfd, const char *name)
 }
 
 /* opens each prefix of @path, making those that are missing */
-static int open_or_make(int root, const char *path)
+static int open_or_make(int root, const char *path, bool plain)
 {
 	auto_free char *prefix = strdup(path);
-	auto_close int dir = open_existing(root, "");
+	auto_close int dir = open_existing(root, "", plain);
 
 	if (!prefix)
 		return -ENOMEM;
@@ -143,12 +150,12 @@ static int open_or_make(int root, const char *path)
 
 		if (slash)
 			*slash = '\0';
-		int next = open_existing(root, prefix);
+		int next = open_existing(root, prefix, plain);
 
-		if (next == -ENOENT || (next == -ENOTDIR && is_whiteout(dir, p))) {
+		if (next == -ENOENT || (next == -ENOTDIR && !plain && is_whiteout(dir, p))) {
 			next = make_dir(dir, p);
 			if (next >= 0 || next == -EEXIST) /* EEXIST: a link to nowhere */
-				next = open_existing(root, prefix);
+				next = open_existing(root, prefix, plain);
 		}
 		(void)fd_close(dir);
 		dir = next;
@@ -160,12 +167,12 @@ static int open_or_make(int root, const char *path)
 	return TAKE_FD(dir);
 }
 
-int path_open_dir(int root, const char *path, const char *entry, struct err *e)
+int path_open_dir(int root, const char *path, bool plain, const char *entry, struct err *e)
 {
-	int fd = open_existing(root, path);
+	int fd = open_existing(root, path, plain);
 
 	if (fd == -ENOENT || fd == -ENOTDIR)
-		fd = open_or_make(root, path);
+		fd = open_or_make(root, path, plain);
 	switch (fd) {
 	case -EXDEV:
 		return err_invalid(e, "entry \"%.200s\": a link in its path leads out of the layer",

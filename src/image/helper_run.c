@@ -21,6 +21,7 @@
 #include "base/str.h"
 #include "image/helper.h"
 #include "image/manifest.h"
+#include "image/recipe.h"
 
 #define LINE_MAX_BYTES (8 * LIMIT_MANIFEST) /* a config, each byte escaped */
 #define INDEX_DEPTH    4
@@ -44,16 +45,67 @@ static int send_line(struct buf *b, struct err *e)
 	return r < 0 ? err_sys(e, -r, "cannot report") : 0;
 }
 
-static int report_text(const char *key, const char *text, struct err *e)
+static int report_end(struct err *e)
 {
 	auto_buf struct buf b = BUF_INIT(LINE_MAX_BYTES);
 	struct jsonw w = JSONW_INIT(&b);
 
 	jsonw_object(&w, NULL);
-	if (text)
-		jsonw_str(&w, key, text);
-	else
-		jsonw_bool(&w, key, true);
+	jsonw_bool(&w, "end", true);
+	jsonw_end_object(&w);
+	return send_line(&b, e);
+}
+
+/* Whose fault it is: the machine's, where its disk or memory is full or broken; the reader's of
+ * what we write; else the bytes'. */
+static const char *kind_of(const struct err *why)
+{
+	if (why->kind == ERR_NOT_FOUND)
+		return "not found";
+	if (why->kind == ERR_INTERNAL && why->code == -ENOENT) /* as are those without a recipe */
+		return "internal";
+	switch (-why->code) {
+	case ENOSPC:
+	case EDQUOT:
+	case EIO:
+	case EROFS:
+	case ENOMEM:
+	case EMFILE:
+	case ENFILE:
+	case EBADMSG: /* our own layers are damaged */
+		return "internal";
+	case EPIPE:
+		return "gone";
+	}
+	return "invalid";
+}
+
+static int report_error(const struct err *why)
+{
+	auto_buf struct buf b = BUF_INIT(LINE_MAX_BYTES);
+	struct jsonw w = JSONW_INIT(&b);
+
+	jsonw_object(&w, NULL);
+	jsonw_str(&w, "error", why->msg);
+	jsonw_str(&w, "kind", kind_of(why));
+	jsonw_end_object(&w);
+	return send_line(&b, NULL);
+}
+
+int report_stat(const char *name, uint64_t size, uint32_t mode, int64_t mtime_ns,
+		const char *target, struct err *e)
+{
+	auto_buf struct buf b = BUF_INIT(LINE_MAX_BYTES);
+	struct jsonw w = JSONW_INIT(&b);
+
+	jsonw_object(&w, NULL);
+	jsonw_object(&w, "stat");
+	jsonw_str(&w, "name", name);
+	jsonw_u64(&w, "size", size);
+	jsonw_u64(&w, "mode", mode);
+	jsonw_i64(&w, "mtime", mtime_ns);
+	jsonw_str(&w, "target", target);
+	jsonw_end_object(&w);
 	jsonw_end_object(&w);
 	return send_line(&b, e);
 }
@@ -95,13 +147,7 @@ static int unpack_into(struct run *r, int fd, char name[16], struct layer_result
 		       struct err *e)
 {
 	(void)snprintf(name, 16, "l%u", r->layers++);
-	if (mkdirat(r->dir, name, 0755) < 0)
-		return err_sys(e, errno, "cannot make %s", name);
-	auto_close int dir = openat(r->dir, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-
-	if (dir < 0)
-		return err_sys(e, errno, "cannot open %s", name);
-	return layer_unpack(fd, dir, out, e);
+	return layer_make(r->dir, name, fd, out, e);
 }
 
 static int load_layer(struct run *r, const char *blob_name, const char *diff_id, const char *chain,
@@ -277,12 +323,14 @@ static int import(struct run *r, struct err *e)
 	return rc < 0 ? rc : report_layer(got.diff_id, name, &got, e);
 }
 
-/* ---- start and end ---- */
+/* ---- verbs ---- */
 
-static int work(const char *verb, const char *dir, struct err *e)
+/* load, import: the staging directory is the root */
+static int read_archive(const char *verb, const char *dir, struct err *e)
 {
+	const struct view v = {.dir = dir, .root = -1};
 	struct run r = {.dir = -EBADF};
-	int rc = confine(dir, e);
+	int rc = confine(&v, e);
 
 	if (rc < 0)
 		return rc;
@@ -301,22 +349,106 @@ static int work(const char *verb, const char *dir, struct err *e)
 	return rc;
 }
 
+/* an upper directory as a layer's tar */
+static int write_layer(const char *verb, const char *dir, struct err *e)
+{
+	const struct view v = {.dir = dir, .root = -1, .read_only = true};
+	const struct pack p = {.layer = true};
+	int rc = confine(&v, e);
+
+	(void)verb;
+	if (rc < 0)
+		return rc;
+	auto_close int root = open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	return root < 0 ? err_sys(e, errno, "cannot open the upper directory")
+			: pack_tree(root, &p, STDOUT_FILENO, e);
+}
+
+static int container_files(const char *verb, const char *dir, struct err *e)
+{
+	struct request r;
+	int rc = request_read(&r, e);
+	struct view v = {.dir = dir,
+			 .root = ROOT_FD,
+			 .read_only = !streq(verb, "put"),
+			 .mounts = r.mounts,
+			 .n_mounts = r.n_mounts};
+
+	if (rc >= 0)
+		rc = confine(&v, e);
+	if (rc >= 0)
+		rc = files_work(verb, &r, e);
+	request_done(&r);
+	return rc;
+}
+
+static int put_out(const void *data, size_t len, void *unused)
+{
+	(void)unused;
+	return fs_write_all(STDOUT_FILENO, data, len);
+}
+
+/* save, tar: layers as they came */
+static int layers_out(const char *verb, const char *dir, struct err *e)
+{
+	const struct view v = {.dir = dir, .root = -1, .read_only = true};
+	struct request r;
+	int rc = request_read(&r, e);
+
+	if (rc >= 0)
+		rc = confine(&v, e);
+	if (rc >= 0) {
+		auto_close int root = open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		const char *diff = json_string_value(json_object_get(r.json, "diff"));
+
+		if (root < 0)
+			rc = err_sys(e, errno, "cannot open the layers");
+		else if (streq(verb, "save"))
+			rc = save_work(r.json, root, e);
+		else
+			rc = layer_tar(root, diff ? diff : "", put_out, NULL, e);
+	}
+	request_done(&r);
+	return rc;
+}
+
+static const struct verb {
+	const char *name;
+	int (*fn)(const char *verb, const char *dir, struct err *e);
+} verbs[] = {
+	{"load", read_archive},	     {"import", read_archive}, {"pack", write_layer},
+	{"stat", container_files},   {"get", container_files}, {"put", container_files},
+	{"export", container_files}, {"save", layers_out},     {"tar", layers_out},
+};
+
+/* ---- start and end ---- */
+
+static const struct verb *find_verb(int argc, char **argv)
+{
+	for (size_t i = 0; argc == 3 && i < ARRAY_SIZE(verbs); i++)
+		if (streq(argv[1], verbs[i].name))
+			return &verbs[i];
+	return NULL;
+}
+
 int helper_main(int argc, char **argv)
 {
+	const struct verb *v = find_verb(argc, argv);
 	struct err e = {0};
 
-	if (argc != 3 || (!streq(argv[1], "load") && !streq(argv[1], "import"))) {
-		(void)fprintf(stderr, "usage: atoll-helper load|import DIR, started by atolld\n");
+	if (!v) {
+		(void)fprintf(stderr, "usage: atoll-helper VERB DIR, started by atolld\n");
 		return 2;
 	}
 	/* what would open files of the host later: the locale of names, the seed of JSON tables */
 	(void)setlocale(LC_CTYPE, "C.UTF-8");
 	json_object_seed(0);
-	int r = work(argv[1], argv[2], &e);
+	int r = v->fn(v->name, argv[2], &e);
 
 	if (r >= 0)
-		r = report_text("end", NULL, &e);
+		r = report_end(&e);
 	else
-		(void)report_text("error", e.msg, NULL); /* nobody reads: nobody needs it */
+		(void)report_error(&e); /* nobody reads: nobody needs it */
 	return r < 0 ? 1 : 0;
 }

@@ -44,11 +44,21 @@ static const unsigned short allowed[] = {
 	SYS_fstat,
 	SYS_newfstatat,
 	SYS_statx,
+	SYS_readlinkat,
+#ifdef SYS_readlink
+	SYS_readlink,
+#endif
+	SYS_flistxattr,
+	SYS_fgetxattr,
 	SYS_mkdirat,
 	SYS_mknodat,
 	SYS_symlinkat,
 	SYS_linkat,
 	SYS_unlinkat,
+#ifdef SYS_renameat
+	SYS_renameat,
+#endif
+	SYS_renameat2,
 	SYS_fchown,
 	SYS_fchownat,
 	SYS_fchmod,
@@ -63,6 +73,7 @@ static const unsigned short allowed[] = {
 	SYS_mremap,
 	SYS_madvise,
 	/* libc's own */
+	SYS_sysinfo, /* qsort() asks for the memory's size */
 	SYS_futex,
 	SYS_getrandom,
 	SYS_clock_gettime,
@@ -79,7 +90,6 @@ static const unsigned short allowed[] = {
 	SYS_sigaltstack,
 	SYS_sched_yield,
 	SYS_sched_getaffinity,
-	SYS_readlinkat,
 	SYS_prctl,
 	SYS_ioctl,
 	SYS_getrusage,

@@ -18,10 +18,12 @@
 #include "base/limits.h"
 #include "base/str.h"
 #include "image/helper.h"
+#include "image/recipe.h"
 
 #define WHITEOUT                                                                                   \
 	"."                                                                                        \
 	"wh."
+#define HOLE		4096ul		  /* a block of most file systems */
 #define WHITEOUT_META	WHITEOUT WHITEOUT /* aufs's own files */
 #define WHITEOUT_OPAQUE WHITEOUT_META ".opq"
 
@@ -31,9 +33,11 @@ struct dir_time {
 };
 
 struct tree {
+	struct tree_rules rules;
 	int root;
 	int parent; /* of the last entry: most follow in the same directory */
 	char *parent_path;
+	bool parent_direct; /* no link is in its path */
 	uint64_t size, entries;
 	struct dir_time *dirs;
 	size_t n_dirs, room_dirs;
@@ -46,15 +50,19 @@ struct item { /* the entry in hand */
 	char *path;	   /* cleaned */
 	const char *name;  /* last component, "" for the root */
 	int dir;	   /* its parent, borrowed */
+	uid_t uid;
+	gid_t gid;
 };
 
-int tree_new(int dirfd, struct tree **ret, struct err *e)
+int tree_new(int dirfd, const struct tree_rules *rules, struct tree **ret, struct err *e)
 {
 	struct tree *t = calloc(1, sizeof(*t));
 
 	if (!t)
 		return err_nomem(e);
 	*t = (struct tree){.root = dirfd, .parent = -EBADF};
+	if (rules)
+		t->rules = *rules;
 	*ret = t;
 	return 0;
 }
@@ -101,11 +109,12 @@ static int open_parent(struct tree *t, const char *path, const char *entry, cons
 
 	if (!parent)
 		return err_nomem(e);
-	int fd = path_open_dir(t->root, parent, entry, e);
+	int fd = path_open_dir(t->root, parent, t->rules.plain, entry, e);
 
 	if (fd < 0)
 		return fd;
 	forget_parent(t);
+	t->parent_direct = !t->rules.recipe || path_is_direct(t->root, parent);
 	t->parent = fd;
 	t->parent_path = TAKE_PTR(parent);
 	return fd;
@@ -166,12 +175,26 @@ static int set_attributes(const struct item *it, int fd)
 	struct timespec times[2];
 
 	times_of(it, times);
-	if (fchown(fd, (uid_t)archive_entry_uid(it->ae), (gid_t)archive_entry_gid(it->ae)) < 0 ||
-	    fchmod(fd, archive_entry_perm(it->ae) & 07777) < 0)
+	if (fchown(fd, it->uid, it->gid) < 0 || fchmod(fd, archive_entry_perm(it->ae) & 07777) < 0)
 		return -errno;
 	int r = set_xattrs(it, fd);
 
 	return r < 0 ? r : futimens(fd, times) < 0 ? -errno : 0;
+}
+
+/* makes room for an entry: what an earlier one made goes, or is kept for the recipe */
+static int replace(const struct tree *t, const struct item *it)
+{
+	struct recipe *recipe = t->rules.recipe;
+	struct stat st;
+	int r = 0;
+
+	if (recipe && t->parent_direct)
+		r = recipe_keep(recipe, it->dir, it->name, it->path);
+	else if (recipe && fstatat(it->dir, it->name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+		 !S_ISLNK(st.st_mode))
+		recipe_drop(recipe); /* what this was called in the recipe is not known */
+	return r ? MIN(r, 0) : path_remove(it->dir, it->name);
 }
 
 static int add_dir(struct tree *t, const struct item *it)
@@ -184,9 +207,8 @@ static int add_dir(struct tree *t, const struct item *it)
 			r = errno == ENOENT ? make_dir(it->dir, it->name) : -errno;
 		else if (is_whiteout(it->dir, it->name))
 			r = make_dir(it->dir, it->name);
-		else if (!S_ISDIR(st.st_mode))
-			r = unlinkat(it->dir, it->name, 0) < 0 ? -errno
-							       : make_dir(it->dir, it->name);
+		else if (!S_ISDIR(st.st_mode) && (r = replace(t, it)) >= 0)
+			r = make_dir(it->dir, it->name);
 	}
 	if (r < 0)
 		return r;
@@ -197,7 +219,7 @@ static int add_dir(struct tree *t, const struct item *it)
 	return r < 0 ? r : remember_times(t, it);
 }
 
-static int write_at(int fd, const char *data, size_t len, int64_t offset)
+static int write_data(int fd, const char *data, size_t len, int64_t offset)
 {
 	while (len > 0) {
 		ssize_t n = pwrite(fd, data, len, offset);
@@ -209,6 +231,27 @@ static int write_at(int fd, const char *data, size_t len, int64_t offset)
 		offset += n;
 	}
 	return 0;
+}
+
+static bool all_zeros(const char *data, size_t len)
+{
+	return len == HOLE && !*data && !memcmp(data, data + 1, len - 1);
+}
+
+/* What is all zeros stays a hole: the size is set at the end. */
+static int write_at(int fd, const char *data, size_t len, int64_t offset)
+{
+	size_t from = 0; /* not written yet */
+	int r = 0;
+
+	for (size_t at = 0, piece; at < len && r >= 0; at += piece) {
+		piece = MIN(len - at, HOLE);
+		if (!all_zeros(data + at, piece))
+			continue;
+		r = write_data(fd, data + from, at - from, offset + (int64_t)from);
+		from = at + piece;
+	}
+	return r < 0 ? r : write_data(fd, data + from, len - from, offset + (int64_t)from);
 }
 
 static int add_file(struct tree *t, const struct item *it, struct err *e)
@@ -258,7 +301,7 @@ static int add_hard_link(struct tree *t, const struct item *it, struct err *e)
 
 	if (!parent)
 		return err_nomem(e);
-	auto_close int dir = path_open_dir(t->root, parent, it->entry, e);
+	auto_close int dir = path_open_dir(t->root, parent, t->rules.plain, it->entry, e);
 
 	if (dir < 0)
 		return dir;
@@ -275,8 +318,7 @@ static int set_node_attributes(const struct item *it, bool mode)
 	struct timespec times[2];
 
 	times_of(it, times);
-	if (fchownat(it->dir, it->name, (uid_t)archive_entry_uid(it->ae),
-		     (gid_t)archive_entry_gid(it->ae), AT_SYMLINK_NOFOLLOW) < 0 ||
+	if (fchownat(it->dir, it->name, it->uid, it->gid, AT_SYMLINK_NOFOLLOW) < 0 ||
 	    (mode && fchmodat(it->dir, it->name, archive_entry_perm(it->ae) & 07777, 0) < 0) ||
 	    utimensat(it->dir, it->name, times, AT_SYMLINK_NOFOLLOW) < 0)
 		return -errno;
@@ -369,14 +411,35 @@ static int add_other(struct tree *t, const struct item *it, struct err *e)
 	return r < 0 ? fail(it, r, e) : 0;
 }
 
+/* Docker's two refusals of a copy into a container */
+static int check_overwrite(const struct item *it, bool dir, struct err *e)
+{
+	struct stat st;
+
+	if (!*it->name || fstatat(it->dir, it->name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return 0;
+	if (S_ISDIR(st.st_mode) && !dir)
+		return err_invalid(e, "cannot overwrite directory \"%.400s\" with non-directory",
+				   it->entry);
+	if (!S_ISDIR(st.st_mode) && dir)
+		return err_invalid(e, "cannot overwrite non-directory \"%.400s\" with directory",
+				   it->entry);
+	return 0;
+}
+
 static int add(struct tree *t, const struct item *it, struct err *e)
 {
 	bool hard = archive_entry_hardlink(it->ae) != NULL;
-	int r = add_whiteout(it, e); /* by its name, whatever its type */
+	bool dir = !hard && archive_entry_filetype(it->ae) == AE_IFDIR;
+	int r = t->rules.plain ? 0 : add_whiteout(it, e); /* by its name, whatever its type */
 
+	if (!r && t->rules.no_overwrite)
+		r = check_overwrite(it, dir, e);
 	if (r)
 		return r;
-	if (!hard && archive_entry_filetype(it->ae) == AE_IFDIR) {
+	if (dir) {
+		if (t->rules.plain && !*it->name)
+			return 0; /* the place itself stays as it is */
 		r = add_dir(t, it);
 		return r < 0 ? fail(it, r, e) : 0;
 	}
@@ -384,7 +447,7 @@ static int add(struct tree *t, const struct item *it, struct err *e)
 		return err_invalid(e, "entry \"%.200s\": the root must be a directory", it->entry);
 	if (links_itself(it))
 		return 0;
-	r = path_remove(it->dir, it->name); /* it takes an earlier one's place */
+	r = replace(t, it);
 	if (r < 0)
 		return fail(it, r, e);
 	return hard ? add_hard_link(t, it, e) : add_other(t, it, e);
@@ -394,6 +457,27 @@ static int add(struct tree *t, const struct item *it, struct err *e)
 static bool is_aufs_meta(const char *path)
 {
 	return str_has_prefix(path, WHITEOUT_META) && !streq(path, WHITEOUT_OPAQUE);
+}
+
+char *tree_path(const struct tree *t, struct archive_entry *ae)
+{
+	const char *name = archive_entry_pathname(ae);
+	auto_free char *path = NULL;
+
+	if (!name || path_clean(name, &path, NULL) < 0)
+		return NULL;
+	char *slash = strrchr(path, '/');
+
+	if (!*path || is_aufs_meta(path) || str_has_prefix(slash ? slash + 1 : path, WHITEOUT))
+		return NULL;
+	if (!slash)
+		return TAKE_PTR(path);
+	*slash = '\0';
+	bool direct = streq(t->parent_path, path) ? t->parent_direct
+						  : path_is_direct(t->root, path);
+
+	*slash = '/';
+	return direct ? TAKE_PTR(path) : NULL;
 }
 
 static bool id_ok(int64_t id)
@@ -414,9 +498,11 @@ int tree_add(struct tree *t, struct archive *a, struct archive_entry *ae, struct
 		return err_invalid(e, "entry \"%.200s\": owner out of range", it.entry);
 	int r = path_clean(it.entry, &path, e);
 
-	if (r < 0 || is_aufs_meta(path))
+	if (r < 0 || (!t->rules.plain && is_aufs_meta(path)))
 		return r;
 	it.path = path;
+	it.uid = t->rules.chown ? t->rules.uid : (uid_t)archive_entry_uid(ae);
+	it.gid = t->rules.chown ? t->rules.gid : (gid_t)archive_entry_gid(ae);
 	it.dir = open_parent(t, path, it.entry, &it.name, e);
 	if (it.dir < 0)
 		return it.dir;
@@ -436,7 +522,7 @@ int tree_finish(struct tree *t, struct err *e)
 
 		if (!parent)
 			return err_nomem(e);
-		auto_close int dir = path_open_dir(t->root, parent, d->path, NULL);
+		auto_close int dir = path_open_dir(t->root, parent, t->rules.plain, d->path, NULL);
 
 		if (dir < 0 || (*name && (fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
 					  !S_ISDIR(st.st_mode))))

@@ -29,6 +29,8 @@ struct images_config {
 };
 int images_open(struct loop *l, struct db *db, struct storage *st, const struct images_config *c,
 		struct images **ret, struct err *e) MUST_CHECK;
+/* loads, commits and helpers end with -ECANCELED now, and none begins any more */
+void images_stop(struct images *im);
 void images_close(struct images *im);
 /* after recovery has made its holds: deletes hidden images nobody holds, and loads the built-in one
  * if it is not there; done(0 or -errno), at once where there is nothing to load */
@@ -54,11 +56,15 @@ int image_tag(struct images *im, struct image *i, const char *repo, const char *
  * and 409s as Docker's
  * ("conflict: unable to remove repository reference \"x\" (must force) - container y is using its
  * referenced image z", "conflict: unable to delete z (must be forced) - image is referenced in
- * multiple repositories", ...).
+ * multiple repositories", ...). An image that others were made from here only loses its names; with
+ * the last of those its nameless parents go, too, unless IMAGE_NO_PRUNE.
  * @out: array of {"Untagged":..}/{"Deleted":..} appended to a jansson array */
-int image_remove(struct images *im, const char *ref, bool force,
+enum { IMAGE_FORCE = 1, IMAGE_NO_PRUNE = 2 };
+int image_remove(struct images *im, const char *ref, unsigned flags,
 		 int (*used)(const char *image_id, char short_id[13], void *data), void *data,
 		 json_t *out, struct err *e) MUST_CHECK;
+/* Dockerfile lines (CMD, ENV, LABEL, ...) onto an image's inner config, as --change has them */
+int changes_apply(json_t *config, char *const *changes, struct err *e) MUST_CHECK;
 /* keep an image's layers while a container exists: counted by the engine telling us, in each life
  * anew. An image deleted meanwhile is hidden and goes with the last one */
 void image_hold(struct images *im, const char *image_id);
@@ -87,3 +93,41 @@ ssize_t image_load_write(struct image_load *l, const char *data,
 			 size_t len); /* bytes taken, 0..len; -EPIPE: helper ended, done comes */
 void image_load_eof(struct image_load *l);
 void image_load_abort(struct image_load *l); /* client gone: nothing is left; done(-ECANCELED) */
+
+/* ---- save: images as one archive ---- */
+struct image_save;
+struct image_save_ops {
+	/* a piece of the archive; non-zero: no more until image_save_resume() */
+	int (*piece)(const void *piece, size_t len, void *data);
+	/* the end, exactly once, never within image_save_start(); an error before the first piece
+	 * is all there is, one after it breaks the archive off */
+	void (*done)(int result, const struct err *e, void *data);
+	void *data;
+};
+/* "repo:tag" saves that name, "repo" all its tags, an id or digest no name. @ret_ids: those saved,
+ * a new strv. The images are held until the end */
+int image_save_start(struct images *im, char *const *names, const struct image_save_ops *ops,
+		     struct image_save **ret, char ***ret_ids, struct err *e) MUST_CHECK;
+void image_save_resume(struct image_save *s);
+void image_save_abort(struct image_save *s); /* done(-ECANCELED) comes */
+
+/* ---- commit: an image from another one and the changes of a container ---- */
+struct image_commit {
+	const char *parent_id; /* image id; NULL: from nothing */
+	const char *upper;     /* overlay upper directory; NULL: no new layer, only config. It must
+				  be there until done */
+	const json_t *config;  /* the image's inner config object */
+	const char *author, *comment, *created_by, *container_id; /* each may be NULL */
+	const char *repo_tag;					  /* familiar "repo:tag" or NULL */
+	bool no_history; /* adds no history entry (the caller's config has its own way) */
+};
+/* @upper is packed by one helper and unpacked by another, as every layer is; the parent is held
+ * meanwhile. @done exactly once, with the image's id (borrowed) or the error; at once, before this
+ * returns, where there is no @upper. An empty @upper makes no layer, as in Docker. */
+int image_commit_start(struct images *im, const struct image_commit *spec,
+		       void (*done)(int result, const char *image_id, const struct err *e,
+				    void *data),
+		       void *data, struct err *e) MUST_CHECK;
+/* the image it was made from here, NULL: it came whole, or its parent is gone */
+const char *image_parent(struct images *im, const struct image *i);
+bool image_has_children(struct images *im, const struct image *i);

@@ -26,6 +26,7 @@ int image_new(const char *id, json_t *config, struct image **ret)
 		return -ENOMEM;
 	(void)snprintf(i->id, sizeof(i->id), "%s", id);
 	i->config = json_incref(config);
+	i->parent = json_string_value(json_object_get(config, "parent"));
 	if (created && clock_parse_rfc3339(created, &i->created_ns) < 0)
 		i->created_ns = 0;
 	*ret = i;
@@ -184,6 +185,7 @@ int images_open(struct loop *l, struct db *db, struct storage *st, const struct 
 	im->life_fd = c->life_fd;
 	list_init(&im->all);
 	list_init(&im->loads);
+	list_init(&im->tasks);
 	if (str_set(&im->helper, c->helper) < 0 || str_set(&im->builtin, c->builtin) < 0 ||
 	    map_new(&im->by_id) < 0 || map_new(&im->by_tag) < 0 || map_new(&im->holds) < 0)
 		r = err_nomem(e);
@@ -197,6 +199,13 @@ int images_open(struct loop *l, struct db *db, struct storage *st, const struct 
 	return 0;
 }
 
+void images_stop(struct images *im)
+{
+	im->stopped = true;
+	loads_drop(im);
+	tasks_drop(im);
+}
+
 void images_close(struct images *im)
 {
 	struct image *i;
@@ -205,7 +214,7 @@ void images_close(struct images *im)
 
 	if (!im)
 		return;
-	loads_drop(im);
+	images_stop(im);
 	list_for_each (i, &im->all, node)
 		image_free(i);
 	while (im->holds && (hold = map_next(im->holds, &pos, NULL)))

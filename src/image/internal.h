@@ -19,13 +19,16 @@ struct images {
 	struct map *by_tag; /* by familiar name */
 	size_t n_hidden;
 	struct map *holds; /* struct hold by image id; an image may be gone and come back */
+	bool stopped;
 	bool hold_lost;	   /* one could not be counted: nothing is deleted from then on */
 	struct list loads; /* struct image_load */
+	struct list tasks; /* struct helper_child */
 };
 
 struct image {
 	struct list node;
 	char id[DIGEST_SIZE];
+	const char *parent; /* in @config: the image it was made from; NULL none */
 	json_t *config;
 	char **layers; /* chain ids, base first */
 	char **tags;   /* familiar, oldest first */
@@ -52,6 +55,8 @@ int tag_name(const char *repo, const char *tag, char **ret, struct err *e) MUST_
 /* store.c: rows first, then memory */
 /* the images of a report with their names, in one transaction; their layers are in place */
 int images_store(struct images *im, const struct report *r, struct err *e) MUST_CHECK;
+/* the config as it came: its digest is the id. malloc'ed */
+int image_text(struct images *im, const struct image *i, char **ret, struct err *e) MUST_CHECK;
 int image_unhide(struct images *im, struct image *i, struct err *e) MUST_CHECK;
 /* deletes it for good, or hides it while containers hold it; @ret_layers those that went with it
  * (NULL none) */
@@ -62,10 +67,24 @@ void images_sweep_hidden(struct images *im);
 int layers_collect(struct images *im, char *const *layers, char ***ret_gone) MUST_CHECK;
 bool layer_used(const struct images *im, const char *hex); /* a prefix of the digits */
 
-/* changes.c: --change lines onto an image's inner config */
-int changes_apply(json_t *config, char *const *changes, struct err *e) MUST_CHECK;
-
 /* load.c: @archive, where not negative, is read by the helper itself */
 int load_start(struct images *im, int archive, const struct image_load_ops *ops,
 	       struct image_load **ret, struct err *e) MUST_CHECK;
 void loads_drop(struct images *im); /* all end with -ECANCELED now */
+/* One layer of which an image is made here: an import, a commit. */
+struct layer_plan {
+	int archive; /* a descriptor that the helper reads, the caller's; negative: image_load_write
+		      */
+	/* the one layer is in @rep: report_add_image() */
+	int (*compose)(struct report *rep, void *data, struct err *e);
+	/* asked once the helper has ended: false holds the end until layer_go_on(). NULL: true */
+	bool (*ready)(void *data);
+	void (*drop)(void *data); /* frees @data, after the end or a failed start */
+	void *data;
+};
+int layer_start(struct images *im, const struct layer_plan *p, const struct image_load_ops *ops,
+		struct image_load **ret, struct err *e) MUST_CHECK;
+void layer_go_on(struct image_load *l);
+
+/* task.c */
+void tasks_drop(struct images *im); /* likewise */

@@ -47,11 +47,10 @@ struct image_load {
 	struct source *in_io, *report_io, *child;
 	struct buf line; /* of the report, not yet ended */
 	struct report rep;
-	struct err err; /* why the helper was killed */
-	/* import */
-	char *reference; /* familiar or NULL */
-	json_t *config;	 /* without its rootfs; NULL: a load */
-	bool aborted;
+	struct err err;		/* why the helper was killed */
+	struct layer_plan plan; /* compose NULL: a load */
+	int status;		/* of the helper, while the end is held */
+	bool aborted, held;
 };
 
 static void load_free(struct image_load *l)
@@ -67,15 +66,15 @@ static void load_free(struct image_load *l)
 		storage_trash(l->im->storage, l->dir);
 	buf_done(&l->line);
 	report_done(&l->rep);
-	json_decref(l->config);
-	free(l->reference);
+	if (l->plan.drop)
+		l->plan.drop(l->plan.data);
 	free(l->dir);
 	free(l);
 }
 
 static void kill_helper(struct image_load *l)
 {
-	if (l->pidfd >= 0)
+	if (l->pidfd >= 0 && !l->held)
 		(void)syscall(SYS_pidfd_send_signal, l->pidfd, SIGKILL, NULL, 0);
 }
 
@@ -151,10 +150,12 @@ static int commit_layer(struct image_load *l, const char *chain, struct err *e)
 
 	if (!path)
 		return err_nomem(e);
-	if (storage_layer_exists(l->im->storage, chain))
+	if (!*layer->dir) /* was here before: the parent's of a commit */
 		return 0;
-	if (lstat(path, &st) < 0)
-		return err_sys(e, errno, "layer %s", chain);
+	if (lstat(path, &st) < 0) /* another image of this load may have placed it */
+		return storage_layer_exists(l->im->storage, chain)
+			       ? 0
+			       : err_sys(e, errno, "layer %s", chain);
 	if (!S_ISDIR(st.st_mode))
 		return err_invalid(e, "layer %s is not a directory", chain);
 	return storage_layer_commit(l->im->storage, path, chain, e);
@@ -174,32 +175,14 @@ static int store(struct image_load *l, struct err *e)
 	return r;
 }
 
-/* An import's config is made here, around the one layer that came. */
-static int add_imported(struct image_load *l, struct err *e)
-{
-	char *tags[] = {l->reference, NULL};
-	size_t pos = 0;
-	const struct report_layer *layer = map_next(l->rep.layers, &pos, NULL);
-	auto_free char *text = NULL;
-	json_t *rootfs;
-
-	if (map_len(l->rep.layers) != 1 || l->rep.n_images)
-		return err_invalid(e, "the archive is not one root file system");
-	rootfs = json_pack("{s:s,s:[s]}", "type", "layers", "diff_ids", layer->diff);
-	if (!rootfs || json_object_set_new(l->config, "rootfs", rootfs) < 0)
-		return err_nomem(e);
-	text = json_dumps(l->config, JSON_COMPACT);
-	return text ? report_add_image(&l->rep, text, l->reference ? tags : NULL, e) : err_nomem(e);
-}
-
 static int check_end(const struct image_load *l, int status, struct err *e)
 {
 	if (l->aborted)
 		return err_set(e, ERR_INTERNAL, ECANCELED, "the client is gone");
 	if (l->err.code)
 		return err_set(e, l->err.kind, -l->err.code, "%s", l->err.msg);
-	if (l->rep.error)
-		return err_invalid(e, "%s", l->rep.error);
+	if (l->rep.error.code)
+		return err_set(e, l->rep.error.kind, -l->rep.error.code, "%s", l->rep.error.msg);
 	if (!l->rep.ended || !WIFEXITED(status) || WEXITSTATUS(status))
 		return err_set(e, ERR_INTERNAL, EIO,
 			       "the process that reads the archive ended early (%s %d)",
@@ -237,8 +220,10 @@ static int settle(struct image_load *l, int status, struct outcome *out, struct 
 {
 	int r = check_end(l, status, e);
 
-	if (r >= 0 && l->config)
-		r = add_imported(l, e);
+	if (r >= 0 && l->plan.compose && (map_len(l->rep.layers) != 1 || l->rep.n_images))
+		r = err_invalid(e, "the archive is not one root file system");
+	if (r >= 0 && l->plan.compose)
+		r = l->plan.compose(&l->rep, l->plan.data, e);
 	if (r >= 0 && !l->rep.n_images)
 		r = err_invalid(e, "the archive has no image");
 	for (size_t i = 0; r >= 0 && i < l->rep.n_images; i++)
@@ -271,7 +256,18 @@ static void on_child(pid_t pid, int status, void *data)
 
 	(void)pid;
 	l->child = NULL; /* one-shot */
-	finish(l, status);
+	if (l->plan.ready && !l->plan.ready(l->plan.data)) {
+		l->held = true;
+		l->status = status;
+	} else {
+		finish(l, status);
+	}
+}
+
+void layer_go_on(struct image_load *l)
+{
+	if (l->held)
+		finish(l, l->status);
 }
 
 void loads_drop(struct images *im)
@@ -280,7 +276,8 @@ void loads_drop(struct images *im)
 		struct image_load *l = list_entry(im->loads.next, struct image_load, node);
 
 		image_load_abort(l);
-		(void)reap(l);
+		if (!l->held)
+			(void)reap(l);
 		finish(l, 0);
 	}
 }
@@ -355,7 +352,8 @@ static int watch(struct image_load *l, pid_t pid)
 /* @archive and @report are the helper's ends */
 static int start_helper(struct image_load *l, int archive, int report)
 {
-	const char *const argv[] = {l->im->helper, l->config ? "import" : "load", l->dir, NULL};
+	const char *const argv[] = {l->im->helper, l->plan.compose ? "import" : "load", l->dir,
+				    NULL};
 	const struct spawn_fd fds[] = {{report, REPORT_FD}, {l->im->life_fd, REPORT_FD + 1}};
 	struct spawn s = SPAWN_INIT;
 	pid_t pid;
@@ -406,6 +404,8 @@ static int load_new(struct images *im, const struct image_load_ops *ops, struct 
 
 	list_for_each (other, &im->loads, node)
 		n++;
+	if (im->stopped)
+		return err_set(e, ERR_UNAVAILABLE, ESHUTDOWN, "the engine ends");
 	if (n >= LOADS_MAX)
 		return err_set(e, ERR_UNAVAILABLE, EBUSY, "%d images are being loaded already",
 			       LOADS_MAX);
@@ -449,54 +449,18 @@ int image_load_start(struct images *im, const struct image_load_ops *ops, struct
 	return load_start(im, -1, ops, ret, e);
 }
 
-static int import_config(const char *message, char *const *changes, json_t **ret, struct err *e)
+int layer_start(struct images *im, const struct layer_plan *p, const struct image_load_ops *ops,
+		struct image_load **ret, struct err *e)
 {
-	auto_json json_t *inner = json_object();
-	char now[RFC3339_SIZE];
-	int r = inner ? changes_apply(inner, changes, e) : err_nomem(e);
+	struct image_load *l;
+	int r = load_new(im, ops, &l, e);
 
-	if (r < 0)
+	if (r < 0) {
+		p->drop(p->data);
 		return r;
-	(void)clock_rfc3339(clock_real_ns(), now);
-	if (!message)
-		message = "";
-	json_t *j = json_pack("{s:s,s:s,s:s,s:s,s:O,s:[{s:s,s:s}]}", "architecture", machine_name(),
-			      "os", "linux", "created", now, "comment", message, "config", inner,
-			      "history", "created", now, "comment", message);
-
-	if (!j)
-		return err_invalid(e, "the message is not valid UTF-8");
-	*ret = j;
-	return 0;
-}
-
-static int import_name(const char *ref, char **ret, struct err *e)
-{
-	if (str_empty(ref))
-		return 0;
-	if (strchr(ref, '@'))
-		return err_invalid(e, "cannot import digest reference");
-	return tag_name(ref, NULL, ret, e);
-}
-
-int image_import_start(struct images *im, const char *repo_tag_or_null, char *const *changes,
-		       const char *message, const struct image_load_ops *ops,
-		       struct image_load **ret, struct err *e)
-{
-	auto_free char *name = NULL;
-	auto_json json_t *config = NULL;
-	struct image_load *l = NULL;
-	int r = import_name(repo_tag_or_null, &name, e);
-
-	if (r >= 0)
-		r = import_config(message, changes, &config, e);
-	if (r >= 0)
-		r = load_new(im, ops, &l, e);
-	if (r < 0)
-		return r;
-	l->reference = TAKE_PTR(name);
-	l->config = TAKE_PTR(config);
-	r = begin(l, -1, e);
+	}
+	l->plan = *p;
+	r = begin(l, p->archive, e);
 	if (r < 0)
 		load_free(l);
 	else

@@ -19,10 +19,12 @@ struct removal {
 	struct images *im;
 	struct image *i;
 	const char *ref;
-	bool force;
+	bool force, prune;
 	int used; /* 1 by a stopped container, 2 by a running one */
 	char container[13], id[13];
 	json_t *out;
+	used_fn used_by;
+	void *data; /* of @used_by */
 };
 
 static int tell(const struct removal *rm, const char *key, const char *value, struct err *e)
@@ -45,6 +47,11 @@ static bool several_names(const struct removal *rm)
 
 static int check_id(const struct removal *rm, struct err *e)
 {
+	if (image_has_children(rm->im, rm->i))
+		return err_conflict(e,
+				    "conflict: unable to delete %s (cannot be forced) - image has "
+				    "dependent child images",
+				    rm->id);
 	if (rm->used == 2)
 		return conflict(rm, "cannot be forced", "being used by running container ",
 				rm->container, e);
@@ -66,7 +73,7 @@ static int untag(const struct removal *rm, const char *name, struct err *e)
 	return r < 0 ? r : tell(rm, "Untagged", copy, e);
 }
 
-static int delete_it(const struct removal *rm, struct err *e)
+static int delete_one(const struct removal *rm, struct err *e)
 {
 	auto_strv char **layers = NULL;
 	char id[DIGEST_SIZE];
@@ -84,6 +91,23 @@ static int delete_it(const struct removal *rm, struct err *e)
 	return r;
 }
 
+/* What it was made from goes too, as long as that has no name, no other child and no container. */
+static int delete_it(struct removal *rm, struct err *e)
+{
+	for (;;) {
+		const char *up = image_parent(rm->im, rm->i);
+		auto_free char *parent = up ? strdup(up) : NULL;
+		int r = delete_one(rm, e);
+
+		if (r < 0 || !parent || !rm->prune)
+			return r;
+		rm->i = map_get(rm->im->by_id, parent);
+		if (!rm->i || rm->i->tags || image_has_children(rm->im, rm->i) ||
+		    (rm->used_by && rm->used_by(parent, rm->container, rm->data)))
+			return 0;
+	}
+}
+
 /* The name of this image that @ref is, NULL if it is an id. */
 static const char *as_name(const struct removal *rm, char **buf)
 {
@@ -92,7 +116,7 @@ static const char *as_name(const struct removal *rm, char **buf)
 	return map_get(rm->im->by_tag, *buf) == rm->i ? *buf : NULL;
 }
 
-static int remove_name(const struct removal *rm, const char *name, struct err *e)
+static int remove_name(struct removal *rm, const char *name, struct err *e)
 {
 	int r;
 
@@ -102,15 +126,22 @@ static int remove_name(const struct removal *rm, const char *name, struct err *e
 				    "force) - container %s is using its referenced image %s",
 				    rm->ref, rm->container, rm->id);
 	r = untag(rm, name, e);
-	if (r < 0 || rm->i->tags || rm->used == 2) /* a running container keeps it, nameless */
+	/* a running container keeps it, nameless, and so does what was made from it */
+	if (r < 0 || rm->i->tags || rm->used == 2 || image_has_children(rm->im, rm->i))
 		return r;
 	return delete_it(rm, e);
 }
 
-int image_remove(struct images *im, const char *ref, bool force, used_fn used, void *data,
+int image_remove(struct images *im, const char *ref, unsigned flags, used_fn used, void *data,
 		 json_t *out, struct err *e)
 {
-	struct removal rm = {.im = im, .ref = ref, .force = force, .out = out};
+	struct removal rm = {.im = im,
+			     .ref = ref,
+			     .force = flags & IMAGE_FORCE,
+			     .prune = !(flags & IMAGE_NO_PRUNE),
+			     .out = out,
+			     .used_by = used,
+			     .data = data};
 	auto_free char *buf = NULL;
 	const char *name;
 	int r;

@@ -10,6 +10,7 @@
 #include "base/str.h"
 #include "image/manifest.h"
 #include "image/ref.h"
+#include "image/task.h"
 
 #define IMAGES_MAX 1024	       /* of one archive */
 #define LAYERS_MAX 16384       /* the helper takes no more files than that */
@@ -40,7 +41,6 @@ void report_done(struct report *r)
 	for (size_t i = 0; i < r->n_images; i++)
 		image_done(&r->images[i]);
 	free(r->images);
-	free(r->error);
 	*r = (struct report){0};
 }
 
@@ -92,6 +92,43 @@ static int add_layer(struct report *r, const json_t *j, struct err *e)
 		return err_nomem(e);
 	(void)TAKE_PTR(l);
 	return 0;
+}
+
+static int put_layer(struct report *r, const struct report_layer *like, struct err *e)
+{
+	auto_free struct report_layer *l = calloc(1, sizeof(*l));
+
+	if (!l)
+		return err_nomem(e);
+	*l = *like;
+	if (map_put(r->layers, l->chain, l) < 0)
+		return err_nomem(e);
+	(void)TAKE_PTR(l);
+	return 0;
+}
+
+int report_known(struct report *r, const char *chain, const char *diff_id, int64_t size,
+		 struct err *e)
+{
+	struct report_layer l = {.size = size};
+
+	(void)snprintf(l.chain, sizeof(l.chain), "%s", chain);
+	(void)snprintf(l.diff, sizeof(l.diff), "%s", diff_id);
+	return map_get(r->layers, chain) ? 0 : put_layer(r, &l, e);
+}
+
+int report_stack(struct report *r, const char *diff_id, const char *parent, char ret[DIGEST_SIZE],
+		 struct err *e)
+{
+	const struct report_layer *base = map_get(r->layers, diff_id);
+	struct report_layer l;
+
+	if (!base)
+		return err_invalid(e, "layer %s did not come", diff_id);
+	l = *base;
+	chain_next(parent, diff_id, l.chain);
+	memcpy(ret, l.chain, DIGEST_SIZE);
+	return parent && !map_get(r->layers, l.chain) ? put_layer(r, &l, e) : 0;
 }
 
 /* ---- images ---- */
@@ -229,7 +266,7 @@ int report_line(struct report *r, const char *line, size_t len, struct err *e)
 
 	if (rc < 0)
 		return err_wrap(e, "the helper's report");
-	if (r->ended || r->error)
+	if (r->ended || r->error.code)
 		return err_invalid(e, "the helper's report goes on after its end");
 	if ((v = json_object_get(j, "layer"))) {
 		rc = add_layer(r, v, e);
@@ -237,9 +274,7 @@ int report_line(struct report *r, const char *line, size_t len, struct err *e)
 		return add_image(r, v, e); /* what is wrong here is the archive's fault */
 	} else if (json_is_true(json_object_get(j, "end"))) {
 		r->ended = true;
-	} else if ((v = json_object_get(j, "error")) && json_is_string(v)) {
-		rc = str_set(&r->error, json_string_value(v)) < 0 ? err_nomem(e) : 0;
-	} else {
+	} else if (!helper_error(j, &r->error)) {
 		rc = err_invalid(e, "an unknown line");
 	}
 	return rc < 0 ? err_wrap(e, "the helper's report") : 0;

@@ -33,7 +33,7 @@ struct report {
 	struct map *layers; /* struct report_layer by chain id */
 	struct report_image *images;
 	size_t n_images, text_bytes;
-	char *error; /* the helper's last words, instead of an end */
+	struct err error; /* the helper's last words, instead of an end */
 	bool ended;
 };
 
@@ -44,3 +44,10 @@ int report_line(struct report *r, const char *line, size_t len, struct err *e) M
 /* an image whose layers were reported; a second of the same id adds its tags to the first */
 int report_add_image(struct report *r, const char *config, char *const *tags,
 		     struct err *e) MUST_CHECK;
+/* a layer that is here already, for an image that builds on it */
+int report_known(struct report *r, const char *chain, const char *diff_id, int64_t size,
+		 struct err *e) MUST_CHECK;
+/* the layer that was reported as a base one goes on top of @parent (NULL: stays). @ret: its chain
+ * id */
+int report_stack(struct report *r, const char *diff_id, const char *parent, char ret[DIGEST_SIZE],
+		 struct err *e) MUST_CHECK;

@@ -57,18 +57,25 @@ static int take_text(const struct image_row *row, void *data)
 	return t->text ? 1 : -ENOMEM;
 }
 
-/* the same row again with another flag; the config stays as it came, for its digest is the id */
-static int put_hidden(struct images *im, const struct image *i, bool hidden, struct err *e)
+int image_text(struct images *im, const struct image *i, char **ret, struct err *e)
 {
 	struct text_of t = {.id = i->id};
 	int r = image_each(im->db, take_text, &t, e);
 
+	if (r >= 0 && !t.text)
+		r = err_set(e, ERR_INTERNAL, ENOENT, "image %s is not in the store", i->id);
 	if (r >= 0)
-		r = t.text ? put_row(im, i, t.text, hidden, e)
-			   : err_set(e, ERR_INTERNAL, ENOENT, "image %s is not in the store",
-				     i->id);
-	free(t.text);
-	return r;
+		*ret = t.text;
+	return MIN(r, 0);
+}
+
+/* the same row again with another flag */
+static int put_hidden(struct images *im, const struct image *i, bool hidden, struct err *e)
+{
+	auto_free char *text = NULL;
+	int r = image_text(im, i, &text, e);
+
+	return r < 0 ? r : put_row(im, i, text, hidden, e);
 }
 
 static void set_hidden(struct images *im, struct image *i, bool hidden)

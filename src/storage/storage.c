@@ -23,7 +23,7 @@
 #include "loop/job.h"
 #include "storage/internal.h"
 
-#define LAYER_ID_LEN 32
+#define LAYER_ID_LEN (LAYER_ID_SIZE - 1)
 #define TMP_PREFIX   "tmp-"
 
 char *storage_path(const struct storage *s, const char *fmt, ...)
@@ -200,7 +200,7 @@ void storage_close(struct storage *s)
 /* ---- layers ---- */
 
 /* "sha256:<64 hex>", the hex alone, or the 32-digit id -> the id. Return: 0/-EINVAL */
-static int layer_id(const char *chain_id, char out[LAYER_ID_LEN + 1])
+int storage_layer_id(const char *chain_id, char out[LAYER_ID_SIZE])
 {
 	const char *hex = chain_id;
 
@@ -213,10 +213,15 @@ static int layer_id(const char *chain_id, char out[LAYER_ID_LEN + 1])
 	return 0;
 }
 
+char *storage_layers_dir(const struct storage *s)
+{
+	return storage_path(s, "layers");
+}
+
 int storage_layer_path(const struct storage *s, const char *chain_id, char **ret)
 {
 	char id[LAYER_ID_LEN + 1];
-	int r = layer_id(chain_id, id);
+	int r = storage_layer_id(chain_id, id);
 
 	if (r < 0)
 		return r;
@@ -264,16 +269,53 @@ static int sync_folder(const struct storage *s, struct err *e)
 	return 0;
 }
 
+/* What stands beside a layer's tree: <tmp>.<name> becomes <layer>/<name>. Return: 0, absent too */
+static int adopt(const char *tmp_diff, const char *layer, const char *name, mode_t type)
+{
+	auto_free char *from = str_printf("%s.%s", tmp_diff, name);
+	auto_free char *to = str_printf("%s/%s", layer, name);
+	struct stat st;
+
+	if (!from || !to)
+		return -ENOMEM;
+	if (lstat(from, &st) < 0)
+		return errno == ENOENT ? 0 : -errno;
+	if ((st.st_mode & S_IFMT) != type)
+		return -EINVAL;
+	return rename(from, to) < 0 ? -errno : 0;
+}
+
+static int adopt_recipe(const char *tmp_diff, const char *layer, struct err *e)
+{
+	int r = adopt(tmp_diff, layer, "kept", S_IFDIR);
+
+	if (r >= 0)
+		r = adopt(tmp_diff, layer, "recipe", S_IFREG);
+	return r < 0 ? err_sys(e, -r, "cannot place the recipe of a layer") : 0;
+}
+
+/* One that was unpacked before there were recipes gets that of the same content now. */
+static void mend(const struct storage *s, const char *tmp_diff, const char *id)
+{
+	auto_free char *layer = storage_path(s, "layers/%s", id);
+	auto_free char *recipe = layer ? str_printf("%s/recipe", layer) : NULL;
+	struct err e = {0};
+
+	if (recipe && !fs_exists(recipe) && adopt_recipe(tmp_diff, layer, &e) < 0)
+		log_warn("layer=%s error=\"%s\"", id, e.msg);
+}
+
 int storage_layer_commit(struct storage *s, const char *tmp_diff, const char *chain_id,
 			 struct err *e)
 {
 	char id[LAYER_ID_LEN + 1];
 	auto_free char *own = NULL;
-	int r = layer_id(chain_id, id);
+	int r = storage_layer_id(chain_id, id);
 
 	if (r < 0)
 		return err_set(e, ERR_INTERNAL, EINVAL, "not a layer id: %s", chain_id);
 	if (storage_layer_exists(s, chain_id)) {
+		mend(s, tmp_diff, id);
 		storage_trash(s, tmp_diff);
 		return 0;
 	}
@@ -287,6 +329,8 @@ int storage_layer_commit(struct storage *s, const char *tmp_diff, const char *ch
 		r = err_nomem(e);
 	else if (rename(tmp_diff, diff) < 0)
 		r = err_sys(e, errno, "cannot move layer %s to its place", id);
+	else if ((r = adopt_recipe(tmp_diff, own, e)) < 0)
+		; /* said */
 	else if (rename(own, final) < 0)
 		r = err_sys(e, errno, "cannot rename layer %s", id);
 	else
@@ -299,7 +343,7 @@ void storage_layer_remove(struct storage *s, const char *chain_id)
 {
 	char id[LAYER_ID_LEN + 1];
 
-	if (layer_id(chain_id, id) < 0)
+	if (storage_layer_id(chain_id, id) < 0)
 		return;
 	auto_free char *path = storage_path(s, "layers/%s", id);
 

@@ -14,6 +14,7 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "base/err.h"
@@ -27,12 +28,17 @@ void storage_close(struct storage *s);
 
 /* layers */
 int storage_layer_path(const struct storage *s, const char *chain_id,
-		       char **ret) MUST_CHECK; /* ".../diff" */
+		       char **ret) MUST_CHECK;	   /* ".../diff" */
+char *storage_layers_dir(const struct storage *s); /* malloc'ed; in it layers by their ids */
+/* a layer's name there. Return: 0/-EINVAL */
+#define LAYER_ID_SIZE 33
+int storage_layer_id(const char *chain_id, char ret[LAYER_ID_SIZE]) MUST_CHECK;
 bool storage_layer_exists(const struct storage *s, const char *chain_id);
 int storage_layer_tmp(struct storage *s, char **ret,
 		      struct err *e) MUST_CHECK; /* a new empty tmp dir for a helper */
 int storage_layer_commit(struct storage *s, const char *tmp_diff, const char *chain_id,
-			 struct err *e) MUST_CHECK; /* rename; exists already: tmp is trashed */
+			 struct err *e) MUST_CHECK; /* rename; with <tmp_diff>.recipe and
+						       .kept; exists already: tmp is trashed */
 void storage_layer_remove(struct storage *s,
 			  const char *chain_id); /* caller knows nobody uses it */
 int storage_layer_each(struct storage *s, int (*fn)(const char *id, void *data),
@@ -52,6 +58,23 @@ void storage_container_remove(struct storage *s,
 			      const char *id); /* unmount, rename to trash, delete by job */
 int storage_container_each(struct storage *s, int (*fn)(const char *id, void *data),
 			   void *data) MUST_CHECK;
+
+/* what a container changed of the layers it stands on, by path. Blocking walk by a job; done on the
+ * loop thread, @c borrowed. Source: moby pkg/archive/changes.go (what is a change) */
+enum change_kind { CHANGE_MODIFY, CHANGE_ADD, CHANGE_DELETE }; /* the Engine API's numbers */
+struct change {
+	enum change_kind kind;
+	char *path;
+};
+struct changes {
+	struct change *v;
+	size_t n;
+};
+int storage_changes(struct storage *s, const char *id, char *const *layers,
+		    void (*done)(int result, const struct changes *c, const struct err *e,
+				 void *data),
+		    void *data) MUST_CHECK;
+void changes_done(struct changes *c);
 
 /* volumes */
 int storage_volume_add(struct storage *s, const char *name, struct err *e) MUST_CHECK;

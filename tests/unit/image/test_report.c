@@ -170,7 +170,7 @@ static void other_lines(void)
 		report_done(&r);
 	}
 	ok(report_new(&r) == 0 && line(&r, "{\"error\":\"no space\"}", &e) == 0, "an error");
-	is_str(r.error, "no space", "its text");
+	is_str(r.error.msg, "no space", "its text");
 	ok(!r.ended && line(&r, "{\"end\":true}", &e) < 0, "and no end after it");
 	report_done(&r);
 }
