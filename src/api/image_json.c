@@ -128,7 +128,7 @@ static void image_json(struct jsonw *w, const struct image *i, struct engine *en
 	jsonw_object(w, NULL);
 	jsonw_str(w, "Id", image_id(i));
 	jsonw_strv(w, "RepoTags", image_tags(i));
-	jsonw_raw(w, "RepoDigests", "[]");
+	jsonw_strv(w, "RepoDigests", image_digests(i));
 	jsonw_str(w, "Parent", image_parent(engine_images(en), i));
 	jsonw_str(w, "Comment", text(all, "comment"));
 	jsonw_str(w, "Created", clock_rfc3339_short(image_created_ns(i), when));

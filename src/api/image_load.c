@@ -214,13 +214,8 @@ static int start_import(struct api_call *c, struct upload *u, struct err *e)
 
 static int check_create(struct api_call *c, struct err *e)
 {
-	const char *image = api_query(c, "fromImage"), *src = api_query(c, "fromSrc");
+	const char *src = api_query(c, "fromSrc");
 
-	if (!str_empty(image))
-		return err_set(e, ERR_UNSUPPORTED, ENOTSUP,
-			       "pulling %.200s is not implemented by this engine: there is no "
-			       "registry client yet; use docker load or docker import",
-			       image);
 	if (str_empty(src))
 		return err_invalid(e, "fromImage or fromSrc must be given");
 	if (!streq(src, "-"))
@@ -235,7 +230,13 @@ void images_create(struct api_call *c)
 {
 	struct upload *u = NULL;
 	struct err e = {0};
-	int r = check_create(c, &e);
+	int r;
+
+	if (!str_empty(api_query(c, "fromImage"))) {
+		images_pull(c);
+		return;
+	}
+	r = check_create(c, &e);
 
 	if (r >= 0) {
 		u = upload_new(c, true);

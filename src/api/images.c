@@ -83,30 +83,34 @@ static int names_asked(const struct list_query *q, const struct image *i, char *
 	return *ret || !patterns;
 }
 
+static bool nameless(const struct image *i)
+{
+	return !strv_len(image_tags(i)) && !strv_len(image_digests(i));
+}
+
 static bool image_fits(struct images *im, const struct list_query *q, const struct image *i)
 {
 	int64_t ns = image_created_ns(i);
 
 	/* one that is only a step on the way to others */
-	if (!q->all && !strv_len(image_tags(i)) && image_has_children(im, i))
+	if (!q->all && nameless(i) && image_has_children(im, i))
 		return false;
-
-	if (filters_get(q->f, "dangling") && (strv_len(image_tags(i)) == 0) != q->dangling)
+	if (filters_get(q->f, "dangling") && nameless(i) != q->dangling)
 		return false;
 	return ns > q->after_ns && ns < q->before_ns && prune_labels(q->f, labels_of(i));
 }
 
 /* Before 1.43 an image without a name was shown with these. */
-static void names_json(struct jsonw *w, char *const *names, unsigned version)
+static void names_json(struct jsonw *w, const struct image *i, char *const *names, unsigned version)
 {
-	bool old = version < 143 && !strv_len(names);
+	bool old = version < 143 && !strv_len(names) && !strv_len(image_digests(i));
 
 	if (old) {
 		jsonw_raw(w, "RepoTags", "[\"<none>:<none>\"]");
 		jsonw_raw(w, "RepoDigests", "[\"<none>@<none>\"]");
 	} else {
 		jsonw_strv(w, "RepoTags", names);
-		jsonw_raw(w, "RepoDigests", "[]");
+		jsonw_strv(w, "RepoDigests", image_digests(i));
 	}
 }
 
@@ -122,7 +126,7 @@ static void summary_json(struct jsonw *w, const struct api_call *c, const struct
 	jsonw_str(w, "Id", image_id(i));
 	jsonw_json(w, "Labels", labels_of(i));
 	jsonw_str(w, "ParentId", image_parent(engine_images(c->en), i));
-	names_json(w, names, version);
+	names_json(w, i, names, version);
 	jsonw_i64(w, "SharedSize", shared);
 	jsonw_i64(w, "Size", image_size(i));
 	if (version < 144)
@@ -355,7 +359,7 @@ static char **unused_images(struct api_call *c, const struct filters *f, bool da
 	char **ids = NULL;
 
 	for (struct image *i = NULL; (i = image_next(engine_images(c->en), i));)
-		if ((!dangling || !strv_len(image_tags(i))) && !users_of(c->en, i) &&
+		if ((!dangling || nameless(i)) && !users_of(c->en, i) &&
 		    image_created_ns(i) < until && prune_labels(f, labels_of(i)) &&
 		    strv_add(&ids, image_id(i)) < 0)
 			break; /* out of memory: some are left for the next time */

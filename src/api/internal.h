@@ -138,7 +138,13 @@ void images_tag(struct api_call *c);
 void images_remove(struct api_call *c);
 void images_prune(struct api_call *c);
 void images_load(struct api_call *c);
-void images_create(struct api_call *c); /* fromSrc=- imports; fromImage (pull): 501 for now */
+void images_create(struct api_call *c); /* fromSrc=- imports, fromImage pulls */
+/* image_pull.c, image_push.c, registry.c */
+void images_pull(struct api_call *c);
+void images_push(struct api_call *c);
+void registry_auth(struct api_call *c);
+void registry_describe(struct api_call *c);
+void registry_search(struct api_call *c);
 /* image_save.c */
 void images_save(struct api_call *c);
 void images_save_all(struct api_call *c);

@@ -313,12 +313,21 @@ static void info_host(struct jsonw *w)
 	jsonw_str(w, "Name", un.nodename);
 }
 
-static void index_config(struct jsonw *w, const char *name, bool official, bool secure)
+/* mirrors with a slash at the end, as Docker shows them */
+static void mirrors(struct jsonw *w, char *const *list)
+{
+	jsonw_array(w, "Mirrors");
+	for (; list && *list; list++)
+		jsonw_strf(w, NULL, "%s%s", *list, str_has_suffix(*list, "/") ? "" : "/");
+	jsonw_end_array(w);
+}
+
+static void index_config(struct jsonw *w, const char *name, char *const *list, bool official,
+			 bool secure)
 {
 	jsonw_object(w, name);
 	jsonw_str(w, "Name", name);
-	jsonw_array(w, "Mirrors");
-	jsonw_end_array(w);
+	mirrors(w, list);
 	jsonw_bool(w, "Secure", secure);
 	jsonw_bool(w, "Official", official);
 	jsonw_end_object(w);
@@ -326,20 +335,40 @@ static void index_config(struct jsonw *w, const char *name, bool official, bool 
 
 static void info_registries(struct jsonw *w, const struct daemon_config *config, unsigned version)
 {
+	struct cidr c;
+
 	jsonw_str(w, "IndexServerAddress", "https://index.docker.io/v1/");
 	jsonw_object(w, "RegistryConfig");
 	if (version < 148) { /* gone with foreign layers */
 		jsonw_null(w, "AllowNondistributableArtifactsCIDRs");
 		jsonw_null(w, "AllowNondistributableArtifactsHostnames");
 	}
-	jsonw_raw(w, "InsecureRegistryCIDRs", "[\"127.0.0.0/8\"]");
-	jsonw_object(w, "IndexConfigs");
-	index_config(w, "docker.io", true, true);
+	jsonw_array(w, "InsecureRegistryCIDRs");
 	for (char *const *p = config->insecure_registries; p && *p; p++)
-		index_config(w, *p, false, false);
+		if (cidr_parse(*p, &c) >= 0)
+			jsonw_str(w, NULL, *p);
+	jsonw_str(w, NULL, "::1/128");
+	jsonw_str(w, NULL, "127.0.0.0/8");
+	jsonw_end_array(w);
+	jsonw_object(w, "IndexConfigs");
+	index_config(w, "docker.io", config->registry_mirrors, true, true);
+	for (char *const *p = config->insecure_registries; p && *p; p++)
+		if (cidr_parse(*p, &c) < 0)
+			index_config(w, *p, NULL, false, false);
 	jsonw_end_object(w);
-	jsonw_strv(w, "Mirrors", config->registry_mirrors);
+	mirrors(w, config->registry_mirrors);
 	jsonw_end_object(w);
+}
+
+/* without the password that may be in it, as Docker does */
+static void proxy(struct jsonw *w, const char *key, const char *url)
+{
+	const char *p = url ? strstr(url, "://") : NULL, *at = p ? strrchr(p + 3, '@') : NULL;
+
+	if (at)
+		jsonw_strf(w, key, "%.*sxxxxx:xxxxx%s", (int)(p + 3 - url), url, at);
+	else
+		jsonw_str(w, key, url);
 }
 
 static void info_pools(struct jsonw *w, const struct daemon_config *config)
@@ -415,9 +444,9 @@ void system_info(struct api_call *c)
 	info_registries(&w, config, c->version);
 	jsonw_null(&w, "GenericResources");
 	jsonw_str(&w, "DockerRootDir", config->data_root);
-	jsonw_str(&w, "HttpProxy", "");
-	jsonw_str(&w, "HttpsProxy", "");
-	jsonw_str(&w, "NoProxy", "");
+	proxy(&w, "HttpProxy", config->http_proxy);
+	proxy(&w, "HttpsProxy", config->https_proxy);
+	jsonw_str(&w, "NoProxy", config->no_proxy);
 	jsonw_strv(&w, "Labels", config->labels);
 	jsonw_bool(&w, "ExperimentalBuild", false);
 	info_software(&w, c->en, c->version);

@@ -20,6 +20,7 @@ enum err_kind {
 	ERR_FORBIDDEN,	  /* 403 */
 	ERR_UNAVAILABLE,  /* 503 */
 	ERR_UNSUPPORTED,  /* 501 */
+	ERR_UNAUTHORIZED, /* 401 */
 	ERR_NOT_MODIFIED, /* 304 start of started, stop of stopped: no body */
 };
 

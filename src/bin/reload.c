@@ -24,18 +24,28 @@ static void set_list(json_t *attributes, const char *key, char *const *list)
 	(void)json_object_set_new(attributes, key, json_string(text ? text : "[]"));
 }
 
+static void set_number(json_t *attributes, const char *key, uint32_t n)
+{
+	char text[16];
+
+	(void)snprintf(text, sizeof(text), "%u", n);
+	(void)json_object_set_new(attributes, key, json_string(text));
+}
+
 /* Docker's attributes, as far as there is something behind them. */
 static void tell(struct engine *en, const struct daemon_config *c)
 {
 	json_t *attributes = json_object();
-	char name[256] = "", number[16];
+	char name[256] = "";
 
 	(void)gethostname(name, sizeof(name) - 1);
-	(void)snprintf(number, sizeof(number), "%u", c->shutdown_timeout);
 	(void)json_object_set_new(attributes, "name", json_string(name));
 	(void)json_object_set_new(attributes, "debug", json_string(c->debug ? "true" : "false"));
 	(void)json_object_set_new(attributes, "live-restore", json_string("true"));
-	(void)json_object_set_new(attributes, "shutdown-timeout", json_string(number));
+	set_number(attributes, "shutdown-timeout", c->shutdown_timeout);
+	set_number(attributes, "max-concurrent-downloads", c->max_downloads);
+	set_number(attributes, "max-concurrent-uploads", c->max_uploads);
+	set_number(attributes, "max-download-attempts", c->download_attempts);
 	set_list(attributes, "labels", c->labels);
 	set_list(attributes, "insecure-registries", c->insecure_registries);
 	set_list(attributes, "registry-mirrors", c->registry_mirrors);
@@ -61,6 +71,7 @@ void config_reload(struct daemon_config *c, int argc, char **argv, struct engine
 		log_error("reload: the configuration stays as it was: %s", e.msg);
 		return;
 	}
+	engine_reload(en); /* before anything else: it holds the exchanged lists */
 	log_setup("atolld", c->log_level, c->log_json);
 	if (!changed && !refused)
 		log_info("reload: the configuration is as before");

@@ -27,19 +27,27 @@ static int open_cidfile(const char *path, int *ret, struct err *e)
 	return err_sys(e, errno, "failed to create the container ID file");
 }
 
-/* The image is not here, and nothing can fetch it. */
-static int no_image(const struct args *a, struct err *e)
+/* Progress goes to standard error: what the container says is not mixed with it. */
+static int fetch(struct cli *cli, const struct args *a, struct err *e)
+{
+	return pull_image(cli, args_operands(a)[0], arg_str(a, "platform"), false,
+			  arg_bool(a, "quiet"), stderr, e);
+}
+
+/* The image is not here: as --pull says. */
+static int no_image(struct cli *cli, const struct args *a, struct err *e)
 {
 	const char *image = args_operands(a)[0], *slash = strrchr(image, '/');
 	bool tagged = strchr(slash ? slash : image, ':') || strchr(image, '@');
+	struct err none = {0};
 
-	if (!streq(arg_str(a, "pull"), "never"))
+	if (!streq(arg_str(a, "pull"), "missing"))
+		return e->code;
+	if (!arg_bool(a, "quiet"))
 		(void)fprintf(stderr, "Unable to find image '%s%s' locally\n", image,
 			      tagged ? "" : ":latest");
-	return err_not_found(e,
-			     "No such image: %s%s; registries are not supported yet: bring it in "
-			     "with 'atoll load' or 'atoll import'",
-			     image, tagged ? "" : ":latest");
+	*e = none;
+	return fetch(cli, a, e);
 }
 
 static int request(struct cli *cli, const struct args *a, const struct attached *at, char **ret,
@@ -63,8 +71,11 @@ static int request(struct cli *cli, const struct args *a, const struct attached 
 	url_query(&u, "name", arg_str(a, "name"));
 	url_query(&u, "platform", arg_str(a, "platform"));
 	r = cli_request(cli, "POST", &u, buf_str(&body), &answer, e);
-	if (r < 0 && strstr(e->msg, "No such image"))
-		return no_image(a, e);
+	if (r < 0 && strstr(e->msg, "No such image")) {
+		r = no_image(cli, a, e);
+		if (r >= 0)
+			r = cli_request(cli, "POST", &u, buf_str(&body), &answer, e);
+	}
 	if (r >= 0 && !*js(answer, "Id"))
 		r = err_set(e, ERR_INTERNAL, EPROTO, "the engine gave no container ID");
 	if (r < 0)
@@ -86,8 +97,7 @@ static int make(struct cli *cli, const struct args *a, const struct attached *at
 	int r = 0;
 
 	if (streq(arg_str(a, "pull"), "always"))
-		r = err_set(e, ERR_UNSUPPORTED, ENOTSUP,
-			    "--pull always: registries are not supported yet");
+		r = fetch(cli, a, e);
 	if (r >= 0)
 		r = open_cidfile(path, &cidfile, e);
 	if (r >= 0)

@@ -6,7 +6,7 @@
 #include "base/jsonw.h"
 #include "cli/cli.h"
 
-#define CREATE_OPTIONS 74
+#define CREATE_OPTIONS 75
 extern const struct opt create_options[CREATE_OPTIONS]; /* what run and create share */
 
 #define CREATE_LIFE_OPTIONS 21

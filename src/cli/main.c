@@ -224,12 +224,6 @@ static const char *missing(const char *word)
 	static const struct {
 		const char *word, *text;
 	} known[] = {
-		{"pull", "registries are not supported yet: bring an image in with 'atoll load' "
-			 "or 'atoll import'"},
-		{"push", "registries are not supported yet"},
-		{"login", "registries are not supported yet"},
-		{"logout", "registries are not supported yet"},
-		{"search", "registries are not supported yet"},
 		{"build", "building images is not supported yet"},
 		{"commit", "making an image of a container is not supported yet"},
 		{"cp", "not supported yet"},

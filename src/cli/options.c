@@ -92,8 +92,8 @@ const struct opt create_options[CREATE_OPTIONS] = {
 	 .type = "string",
 	 .preset = "missing",
 	 .check = check_pull,
-	 .help = "Pull image before running (\"always\", \"missing\", \"never\"); registries are "
-		 "not supported yet"},
+	 .help = "Pull image before running (\"always\", \"missing\", \"never\")"},
+	OPT_SWITCH('q', "quiet", "Suppress the pull output"),
 	OPT_SWITCH(0, "read-only", "Mount the container's root filesystem as read only"),
 	OPT_PRESET(0, "restart", "string", "no", "Restart policy to apply when a container exits"),
 	OPT_SWITCH(0, "rm",

@@ -28,9 +28,50 @@ int lines_feed(struct buf *rest, const char *piece, size_t len,
 	return 0;
 }
 
+/* the line of a layer: a terminal's cursor goes to its place and back */
+static void show_place(struct progress *p, const char *id, const char *text, FILE *out)
+{
+	size_t at = 0, n = strv_len(p->ids);
+
+	while (at < n && !streq(p->ids[at], id))
+		at++;
+	if (at == n) {
+		list_add(&p->ids, id);
+		(void)fprintf(out, "%s: %s\n", id, text);
+		return;
+	}
+	(void)fprintf(out, "\033[%zuA\r\033[2K%s: %s\r\033[%zuB", n - at, id, text, n - at);
+}
+
+static void show_step(struct progress *p, const json_t *j, FILE *out)
+{
+	const char *id = js(j, "id"), *status = js(j, "status"), *bar = js(j, "progress");
+	auto_free char *text = need(str_printf("%s%s%s", status, *bar ? " " : "", bar));
+
+	if (json_get(j, "aux"))
+		return;
+	if (*id && json_get(j, "progressDetail") && isatty(fileno(out))) {
+		show_place(p, id, text, out);
+		return;
+	}
+	if (*bar) /* where lines cannot be taken back only steps are told */
+		return;
+	strv_free(p->ids); /* what follows is below them */
+	p->ids = NULL;
+	(void)fprintf(out, "%s%s%s\n", id, *id ? ": " : "", status);
+}
+
+void progress_done(struct progress *p)
+{
+	buf_done(&p->line);
+	strv_free(p->ids);
+	p->ids = NULL;
+}
+
 static int one(void *data, const char *text, size_t len)
 {
 	struct progress *p = data;
+	FILE *out = p->out ? p->out : stdout;
 	auto_json json_t *j = NULL;
 	const char *said;
 
@@ -44,10 +85,12 @@ static int one(void *data, const char *text, size_t len)
 	if (p->quiet)
 		return 0;
 	if (*js(j, "stream"))
-		(void)fputs(js(j, "stream"), stdout);
+		(void)fputs(js(j, "stream"), out);
+	else if (p->steps)
+		show_step(p, j, out);
 	else if (*js(j, "status") && !json_get(j, "progressDetail"))
-		(void)printf("%s\n", js(j, "status"));
-	(void)fflush(stdout);
+		(void)fprintf(out, "%s\n", js(j, "status"));
+	(void)fflush(out);
 	return 0;
 }
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stdio.h>
 
 #include "base/buf.h"
 #include "base/err.h"
@@ -11,11 +12,16 @@ struct progress {
 	struct buf line; /* an unfinished one; BUF_INIT by the owner, who frees it */
 	int fd;		 /* of the upload beside it */
 	bool quiet;
+	FILE *out;	   /* NULL: standard output */
+	bool steps;	   /* lines of layers: "id: status", on a terminal each on its place */
+	char **ids;	   /* places, from the top */
 	struct err failed; /* what the engine reported */
 };
 int progress_data(void *data, const void *piece, size_t len); /* on_data of struct http_call */
 /* after a call that went well: the last line, and the failure that the engine reported, if any */
 int progress_end(struct progress *p, struct err *e) MUST_CHECK;
+
+void progress_done(struct progress *p); /* frees what is in it */
 
 /* whole lines of @piece (and of @rest, which keeps what is unfinished) to @line. Return: 0, what
  * @line returned, -ENOBUFS, -ENOMEM */

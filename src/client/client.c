@@ -115,6 +115,8 @@ static enum err_kind kind_of(unsigned status)
 	switch (status) {
 	case 400:
 		return ERR_INVALID;
+	case 401:
+		return ERR_UNAUTHORIZED;
 	case 403:
 		return ERR_FORBIDDEN;
 	case 404:
@@ -135,6 +137,8 @@ static int errno_of(enum err_kind kind)
 	switch (kind) {
 	case ERR_INVALID:
 		return EINVAL;
+	case ERR_UNAUTHORIZED:
+		return EACCES;
 	case ERR_FORBIDDEN:
 		return EPERM;
 	case ERR_NOT_FOUND:

@@ -46,7 +46,10 @@ void daemon_config_done(struct daemon_config *c)
 			 c->tlscacert,
 			 c->tlscert,
 			 c->tlskey,
-			 c->lib_dir};
+			 c->lib_dir,
+			 c->http_proxy,
+			 c->https_proxy,
+			 c->no_proxy};
 
 	for (size_t i = 0; i < ARRAY_SIZE(lists); i++)
 		strv_free(lists[i]);
@@ -63,7 +66,10 @@ static int defaults(struct daemon_config *c)
 				    .icc = true,
 				    .ip_forward = true,
 				    .ip_masq = true,
-				    .shutdown_timeout = 15};
+				    .shutdown_timeout = 15,
+				    .max_downloads = 3,
+				    .max_uploads = 5,
+				    .download_attempts = 5};
 	return str_set(&c->data_root, "/var/lib/atoll") < 0 ||
 			       str_set(&c->exec_root, "/run/atoll") < 0 ||
 			       str_set(&c->pidfile, "/run/atoll.pid") < 0 ||
@@ -211,6 +217,27 @@ static int settle_tls(struct daemon_config *c, struct err *e)
 	return r;
 }
 
+/* What was not given is the environment's, as in dockerd. */
+static int take_proxies(struct daemon_config *c)
+{
+	const struct {
+		char **to;
+		const char *upper, *lower;
+	} all[] = {{&c->http_proxy, "HTTP_PROXY", "http_proxy"},
+		   {&c->https_proxy, "HTTPS_PROXY", "https_proxy"},
+		   {&c->no_proxy, "NO_PROXY", "no_proxy"}};
+
+	for (size_t i = 0; i < ARRAY_SIZE(all); i++) {
+		const char *v = getenv(all[i].upper);
+
+		if (!v)
+			v = getenv(all[i].lower);
+		if (!*all[i].to && !str_empty(v) && str_set(all[i].to, v) < 0)
+			return -ENOMEM;
+	}
+	return 0;
+}
+
 static int settle(struct daemon_config *c, struct err *e)
 {
 	int r = absolute(&c->data_root, "data-root", e);
@@ -227,7 +254,7 @@ static int settle(struct daemon_config *c, struct err *e)
 		return r;
 	if (c->debug)
 		c->log_level = LOG_DEBUG;
-	return 0;
+	return take_proxies(c) < 0 ? err_nomem(e) : 0;
 }
 
 static void given_done(struct given *g)

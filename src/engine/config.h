@@ -23,6 +23,8 @@ struct daemon_config {
 	bool log_json, version, help;
 	char **labels;
 	char **insecure_registries, **registry_mirrors;
+	char *http_proxy, *https_proxy, *no_proxy; /* for registries; NULL: none */
+	uint32_t max_downloads, max_uploads, download_attempts;
 	char **pools_text; /* --default-address-pool */
 	struct net_pool *pools;
 	size_t n_pools;

@@ -154,6 +154,28 @@ static int read_network_opts(struct daemon_config *c, const struct option *o, co
 	return r;
 }
 
+/* {"http-proxy": "http://proxy:3128", "no-proxy": "localhost"}; a flag counts more */
+static int read_proxies(struct daemon_config *c, const json_t *file, struct err *e)
+{
+	const struct {
+		const char *key;
+		char **to;
+	} all[] = {{"http-proxy", &c->http_proxy},
+		   {"https-proxy", &c->https_proxy},
+		   {"no-proxy", &c->no_proxy}};
+	json_t *p = NULL;
+	int r = json_get_obj(file, "Config", "proxies", &p, e);
+
+	for (size_t i = 0; r >= 0 && i < ARRAY_SIZE(all); i++) {
+		const char *v;
+
+		r = json_get_str(p, "Proxies", all[i].key, &v, e);
+		if (r >= 0 && v && !*all[i].to && str_set(all[i].to, v) < 0)
+			r = err_nomem(e);
+	}
+	return r;
+}
+
 static int read_list(struct daemon_config *c, const struct option *o, const json_t *file,
 		     struct err *e)
 {
@@ -199,6 +221,8 @@ static int read_one(struct daemon_config *c, const struct option *o, const json_
 		return read_pools(c, o, file, e);
 	if (o->kind == OPT_NETOPT)
 		return read_network_opts(c, o, file, e);
+	if (o->kind == OPT_PROXIES)
+		return read_proxies(c, file, e);
 	if (o->kind == OPT_LIST)
 		return read_list(c, o, file, e);
 	if (o->kind == OPT_U32)

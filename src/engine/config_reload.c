@@ -70,6 +70,7 @@ static bool same(const struct option *o, const struct daemon_config *a,
 		return a->network_opts == b->network_opts ||
 		       json_equal(a->network_opts, b->network_opts);
 	case OPT_ALWAYS:
+	case OPT_PROXIES:
 	case OPT_IGNORED:
 	case OPT_IGNORED_BOOL:
 	case OPT_REFUSED:

@@ -12,6 +12,7 @@
 
 #include "base/str.h"
 #include "engine/options.h"
+#include "image/registry_endpoint.h"
 
 static int check_ip(const char *v, struct err *e)
 {
@@ -92,6 +93,28 @@ static int check_firewall(const char *v, struct err *e)
 	return streq(v, "open") || streq(v, "respect") || streq(v, "none")
 		       ? 0
 		       : err_invalid(e, "must be open, respect or none");
+}
+
+static int check_at_least_one(const char *v, const char *what, struct err *e)
+{
+	uint32_t n;
+
+	return parse_u32(v, &n) < 0 || n < 1 ? err_invalid(e, "invalid %s: %s", what, v) : 0;
+}
+
+static int check_downloads(const char *v, struct err *e)
+{
+	return check_at_least_one(v, "max concurrent downloads", e);
+}
+
+static int check_uploads(const char *v, struct err *e)
+{
+	return check_at_least_one(v, "max concurrent uploads", e);
+}
+
+static int check_attempts(const char *v, struct err *e)
+{
+	return check_at_least_one(v, "max download attempts", e);
 }
 
 static int check_mtu(const char *v, struct err *e)
@@ -186,10 +209,14 @@ const struct option options[] = {
 	{"icc", 0, NULL, OPT_BOOL, AT(icc), NULL,
 	 "containers on the default bridge reach each other (default true)"},
 	{"init", 0, NULL, OPT_BOOL, AT(init), NULL, "an init process in every container"},
+	{"http-proxy", 0, "", OPT_STR, AT(http_proxy), NULL,
+	 "proxy for registries without TLS (default $HTTP_PROXY)"},
+	{"https-proxy", 0, "", OPT_STR, AT(https_proxy), NULL,
+	 "proxy for registries with TLS (default $HTTPS_PROXY)"},
 	{"init-path", 0, NULL, OPT_STR, AT(init_path), NULL,
 	 "path of the init program (default docker-init, tini or catatonit where found)"},
-	{"insecure-registry", 0, "insecure-registries", OPT_LIST, AT(insecure_registries), NULL,
-	 "registries without TLS"},
+	{"insecure-registry", 0, "insecure-registries", OPT_LIST, AT(insecure_registries),
+	 registry_insecure_check, "registries without TLS"},
 	{"ip", 0, NULL, OPT_STR, AT(ip), check_ip,
 	 "default address for published ports (default 0.0.0.0)"},
 	{"ip-forward", 0, NULL, OPT_BOOL, AT(ip_forward), NULL,
@@ -202,15 +229,23 @@ const struct option options[] = {
 	{"log-format", 0, NULL, OPT_FORMAT, 0, NULL, "text or json (default text)"},
 	{"log-level", 'l', NULL, OPT_LEVEL, 0, NULL,
 	 "debug, info, warn, error or fatal (default info)"},
+	{"max-concurrent-downloads", 0, NULL, OPT_U32, AT(max_downloads), check_downloads,
+	 "layers that are pulled at once (default 3)"},
+	{"max-concurrent-uploads", 0, NULL, OPT_U32, AT(max_uploads), check_uploads,
+	 "pushes that run at once (default 5)"},
+	{"max-download-attempts", 0, NULL, OPT_U32, AT(download_attempts), check_attempts,
+	 "tries for each layer of a pull (default 5)"},
 	{"metrics-addr", 0, NULL, OPT_STR, AT(metrics_addr), NULL,
 	 "address and port for Prometheus's metrics"},
 	{"mtu", 0, NULL, OPT_U32, AT(mtu), check_mtu,
 	 "MTU of networks (default that of the uplink)"},
 	{"no-new-privileges", 0, NULL, OPT_BOOL, AT(no_new_privileges), NULL,
 	 "no-new-privileges for new containers that do not say otherwise"},
+	{"no-proxy", 0, "", OPT_STR, AT(no_proxy), NULL,
+	 "hosts and networks without a proxy (default $NO_PROXY)"},
 	{"pidfile", 'p', NULL, OPT_STR, AT(pidfile), NULL, "pid file (default /run/atoll.pid)"},
-	{"registry-mirror", 0, "registry-mirrors", OPT_LIST, AT(registry_mirrors), NULL,
-	 "preferred registry mirrors"},
+	{"registry-mirror", 0, "registry-mirrors", OPT_LIST, AT(registry_mirrors),
+	 registry_mirror_check, "preferred registry mirrors"},
 	{"seccomp-profile", 0, NULL, OPT_STR, AT(seccomp_profile), NULL,
 	 "path of a seccomp profile, unconfined or builtin (default builtin)"},
 	{"shutdown-timeout", 0, NULL, OPT_U32, AT(shutdown_timeout), NULL,
@@ -249,22 +284,16 @@ const struct option options[] = {
 	IGNORED_BOOL("experimental"),
 	IGNORED_KEY("feature", "features"),
 	IGNORED("firewall-backend"),
-	IGNORED("http-proxy"),
-	IGNORED("https-proxy"),
 	IGNORED_BOOL("ip-forward-no-drop"),
 	IGNORED_BOOL("ip6tables"),
 	IGNORED_BOOL("iptables"),
 	IGNORED("log-driver"),
 	IGNORED_KEY("log-opt", "log-opts"),
-	IGNORED("max-concurrent-downloads"),
-	IGNORED("max-concurrent-uploads"),
-	IGNORED("max-download-attempts"),
 	IGNORED("network-control-plane-mtu"),
 	IGNORED("network-diagnostic-port"),
-	IGNORED("no-proxy"),
 	IGNORED_KEY("node-generic-resource", "node-generic-resources"),
 	IGNORED("oom-score-adjust"),
-	IGNORED_KEY("proxies", "proxies"),
+	{.flag = "proxies", .kind = OPT_PROXIES},
 	IGNORED_BOOL("raw-logs"),
 	IGNORED_KEY("runtimes", "runtimes"),
 	{.flag = "storage-driver", .letter = 's', .kind = OPT_IGNORED},
@@ -424,6 +453,8 @@ int option_set(struct daemon_config *c, const struct option *o, const char *valu
 		return set_pool(c, value, e);
 	case OPT_NETOPT:
 		return set_network_opt(c, value, e);
+	case OPT_PROXIES: /* a key of daemon.json alone */
+		return err_invalid(e, "it is no flag");
 	case OPT_ALWAYS:
 	case OPT_IGNORED:
 	case OPT_IGNORED_BOOL:

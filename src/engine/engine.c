@@ -172,10 +172,14 @@ static int open_maps(struct engine *en, struct err *e)
 static int open_store(struct engine *en, const struct programs *p, struct err *e)
 {
 	auto_free char *db = str_printf("%s/atoll.db", en->config->data_root);
-	struct images_config ic = {
-		.helper = p->helper, .builtin = p->builtin, .life_fd = en->life_fd};
+	struct images_config ic = {.helper = p->helper,
+				   .registry = p->registry,
+				   .registries = &en->registries,
+				   .builtin = p->builtin,
+				   .life_fd = en->life_fd};
 	int r = db ? db_open(db, &en->db, e) : err_nomem(e);
 
+	engine_reload(en);
 	if (r >= 0 && job_pool_new(en->loop, JOB_THREADS, &en->jobs) < 0)
 		r = err_nomem(e);
 	if (r >= 0)

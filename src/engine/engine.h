@@ -50,6 +50,8 @@ struct storage *engine_storage(struct engine *en);
 struct loop *engine_loop(struct engine *en);
 struct job_pool *engine_jobs(struct engine *en);
 const struct daemon_config *engine_config(struct engine *en);
+/* what the configuration says of registries has changed */
+void engine_reload(struct engine *en);
 const char *engine_id(struct engine *en); /* a stable id of this data root */
 
 typedef void (*engine_cb)(int result, const struct err *e, void *data);

@@ -1,11 +1,28 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* images.c - removing an image: what image/ cannot know (containers that use it) and the events */
+/*
+ * images.c - what image/ cannot know: the containers that use an image when it is removed, the
+ * configuration of registries, the events
+ */
 
 #include <string.h>
 
 #include "base/log.h"
 #include "base/str.h"
 #include "engine/internal.h"
+
+void engine_reload(struct engine *en)
+{
+	const struct daemon_config *c = en->config;
+
+	en->registries = (struct registry_config){.insecure = c->insecure_registries,
+						  .mirrors = c->registry_mirrors,
+						  .proxy_http = c->http_proxy,
+						  .proxy_https = c->https_proxy,
+						  .no_proxy = c->no_proxy,
+						  .max_downloads = c->max_downloads,
+						  .max_uploads = c->max_uploads,
+						  .download_attempts = c->download_attempts};
+}
 
 /* Return: 0 no container uses the image, 1 a stopped one, 2 a running one (told rather than 1). */
 static int used(const char *image_id, char short_id[13], void *data)

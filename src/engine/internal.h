@@ -8,6 +8,7 @@
 #include "base/map.h"
 #include "engine/config.h"
 #include "engine/engine.h"
+#include "image/image.h"
 #include "loop/job.h"
 #include "loop/loop.h"
 #include "loop/steps.h"
@@ -21,6 +22,7 @@ struct engine {
 	struct job_pool *jobs;
 	struct storage *storage;
 	struct images *images;
+	struct registry_config registries; /* as @images sees the configuration */
 	struct runtime *runtime;
 	struct net *net;
 	struct map *by_id, *by_name; /* struct container, both borrowed from @containers */

@@ -15,6 +15,7 @@ enum option_kind {
 	OPT_FORMAT,	  /* log_json */
 	OPT_POOL,	  /* pools_text; objects in daemon.json */
 	OPT_NETOPT,	  /* network_opts; an object of objects in daemon.json */
+	OPT_PROXIES,	  /* the three proxies; an object in daemon.json, no flag */
 	OPT_ALWAYS,	  /* a switch that is always on here: off is told in @ignored */
 	OPT_IGNORED,	  /* takes a value that means nothing here */
 	OPT_IGNORED_BOOL, /* likewise a switch */

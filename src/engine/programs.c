@@ -12,6 +12,7 @@ void programs_done(struct programs *p)
 {
 	free(p->dns);
 	free(p->helper);
+	free(p->registry);
 	free(p->builtin);
 	*p = (struct programs){0};
 }
@@ -51,7 +52,8 @@ int programs_find(const char *lib_dir, struct programs *ret)
 	}
 	ret->dns = str_printf("%s/atoll-dns", dir);
 	ret->helper = str_printf("%s/atoll-helper", dir);
-	if (!ret->dns || !ret->helper || !ret->builtin) {
+	ret->registry = str_printf("%s/atoll-registry", dir);
+	if (!ret->dns || !ret->helper || !ret->registry || !ret->builtin) {
 		programs_done(ret);
 		return -ENOMEM;
 	}

@@ -47,8 +47,19 @@ struct view { /* what "/" will be */
  * no_new_privs, limits, a list of system calls. After it "/" is the view. */
 int confine(const struct view *v, struct err *e) MUST_CHECK;
 int view_enter(const struct view *v,
-	       struct err *e) MUST_CHECK;	/* in a mount namespace of its own */
-int confine_syscalls(struct err *e) MUST_CHECK; /* helper_syscalls.c */
+	       struct err *e) MUST_CHECK; /* in a mount namespace of its own */
+/* its parts, for other confinements (helper_net.c) */
+struct confine_limits {
+	uint64_t files, memory, file_bytes;
+	uint64_t processes, cpu; /* of the user; seconds. 0: as they are */
+};
+int confine_limits(const struct confine_limits *l, struct err *e) MUST_CHECK;
+int confine_bounding(uint64_t keep, struct err *e) MUST_CHECK; /* needs CAP_SETPCAP */
+/* what is left of them now, and no_new_privs */
+int confine_capabilities(uint64_t keep, struct err *e) MUST_CHECK;
+/* helper_syscalls.c: for who unpacks, and for who has the network */
+enum confinement { CONFINE_FILES, CONFINE_NETWORK };
+int confine_syscalls(enum confinement kind, struct err *e) MUST_CHECK;
 
 /* ---- helper_stage.c: the outer archive ---- */
 
@@ -165,6 +176,11 @@ char *files_resolve(const char *path);
 /* {"images":[{"id":..,"config":"<text>","tags":[{"familiar":..,"canonical":..}],
  *             "layers":[{"dir":"<in @layers>","diff":..}]}]} */
 int save_work(const json_t *request, int layers, struct err *e) MUST_CHECK;
+
+/* ---- helper_blob.c: a layer as registries take it, on fd 1 ---- */
+
+/* the directory has "diff" and "recipe". Its digest and size are reported */
+int layer_blob(int layer, const char *diff_id, struct err *e) MUST_CHECK;
 
 /* ---- helper_run.c ---- */
 

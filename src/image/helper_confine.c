@@ -38,35 +38,37 @@ static int limit(int what, rlim_t value)
 	return setrlimit((__rlimit_resource_t)what, &l);
 }
 
-static int set_limits(struct err *e)
+int confine_limits(const struct confine_limits *l, struct err *e)
 {
 	struct sigaction ignore = {.sa_handler = SIG_IGN};
 
 	(void)sigaction(SIGXFSZ, &ignore, NULL); /* EFBIG tells it better */
 	(void)sigaction(SIGPIPE, &ignore, NULL);
-	if (limit(RLIMIT_FSIZE, LIMIT_LAYER_BYTES) < 0 || limit(RLIMIT_NOFILE, FILES_MAX) < 0 ||
-	    limit(RLIMIT_CPU, CPU_SECONDS) < 0 || limit(RLIMIT_CORE, 0) < 0 ||
-	    limit(RLIMIT_NPROC, 1) < 0)
+	if (limit(RLIMIT_FSIZE, l->file_bytes) < 0 || limit(RLIMIT_NOFILE, l->files) < 0 ||
+	    limit(RLIMIT_CORE, 0) < 0 || (l->cpu && limit(RLIMIT_CPU, l->cpu) < 0) ||
+	    (l->processes && limit(RLIMIT_NPROC, l->processes) < 0))
 		return err_sys(e, errno, "cannot set limits");
 #ifndef HELPER_SANITIZED /* whose shadow is terabytes of address space */
-	if (limit(RLIMIT_AS, MEMORY_MAX) < 0)
+	if (limit(RLIMIT_AS, l->memory) < 0)
 		return err_sys(e, errno, "cannot set limits");
 #endif
 	return 0;
 }
 
-static int drop_capabilities(struct err *e)
+int confine_bounding(uint64_t keep, struct err *e)
 {
-	struct __user_cap_header_struct head = {.version = _LINUX_CAPABILITY_VERSION_3};
-	struct __user_cap_data_struct data[2] = {0};
-	uint64_t keep = 0;
-
-	for (size_t i = 0; i < ARRAY_SIZE(kept); i++)
-		keep |= 1ull << kept[i];
 	for (int cap = 0; cap < 64; cap++)
 		if (!(keep >> cap & 1) && prctl(PR_CAPBSET_DROP, cap, 0, 0, 0) < 0 &&
 		    errno != EINVAL) /* beyond the kernel's last */
 			return err_sys(e, errno, "cannot drop capability %d", cap);
+	return 0;
+}
+
+int confine_capabilities(uint64_t keep, struct err *e)
+{
+	struct __user_cap_header_struct head = {.version = _LINUX_CAPABILITY_VERSION_3};
+	struct __user_cap_data_struct data[2] = {0};
+
 	for (int i = 0; i < 2; i++)
 		data[i].effective = data[i].permitted = (uint32_t)(keep >> (32 * i));
 	if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) < 0 ||
@@ -78,14 +80,25 @@ static int drop_capabilities(struct err *e)
 
 int confine(const struct view *v, struct err *e)
 {
+	const struct confine_limits limits = {.files = FILES_MAX,
+					      .processes = 1,
+					      .cpu = CPU_SECONDS,
+					      .memory = MEMORY_MAX,
+					      .file_bytes = LIMIT_LAYER_BYTES};
+	uint64_t keep = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(kept); i++)
+		keep |= 1ull << kept[i];
 	(void)umask(0);
-	int r = set_limits(e);
+	int r = confine_limits(&limits, e);
 
 	if (r >= 0 && unshare(CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS) < 0)
 		r = err_sys(e, errno, "cannot make namespaces");
 	if (r >= 0)
 		r = view_enter(v, e);
 	if (r >= 0)
-		r = drop_capabilities(e);
-	return r < 0 ? r : confine_syscalls(e);
+		r = confine_bounding(keep, e);
+	if (r >= 0)
+		r = confine_capabilities(keep, e);
+	return r < 0 ? r : confine_syscalls(CONFINE_FILES, e);
 }

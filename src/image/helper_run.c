@@ -389,7 +389,7 @@ static int put_out(const void *data, size_t len, void *unused)
 	return fs_write_all(STDOUT_FILENO, data, len);
 }
 
-/* save, tar: layers as they came */
+/* save, tar, blob: layers as they came */
 static int layers_out(const char *verb, const char *dir, struct err *e)
 {
 	const struct view v = {.dir = dir, .root = -1, .read_only = true};
@@ -406,6 +406,8 @@ static int layers_out(const char *verb, const char *dir, struct err *e)
 			rc = err_sys(e, errno, "cannot open the layers");
 		else if (streq(verb, "save"))
 			rc = save_work(r.json, root, e);
+		else if (streq(verb, "blob"))
+			rc = layer_blob(root, diff ? diff : "", e);
 		else
 			rc = layer_tar(root, diff ? diff : "", put_out, NULL, e);
 	}
@@ -420,6 +422,7 @@ static const struct verb {
 	{"load", read_archive},	     {"import", read_archive}, {"pack", write_layer},
 	{"stat", container_files},   {"get", container_files}, {"put", container_files},
 	{"export", container_files}, {"save", layers_out},     {"tar", layers_out},
+	{"blob", layers_out},
 };
 
 /* ---- start and end ---- */

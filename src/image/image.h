@@ -21,8 +21,15 @@ struct image;
 struct loop;
 struct storage;
 
+struct registry_config { /* of the engine; borrowed, and may change between two calls */
+	char *const *insecure, *const *mirrors;
+	const char *proxy_http, *proxy_https, *no_proxy; /* NULL: none */
+	unsigned max_downloads, max_uploads, download_attempts;
+};
 struct images_config {
-	const char *helper;  /* path of atoll-helper */
+	const char *helper;   /* path of atoll-helper */
+	const char *registry; /* path of atoll-registry, NULL: nothing is pulled or pushed */
+	const struct registry_config *registries;
 	const char *builtin; /* path of the built-in docker-archive (busybox.tar), NULL none; loaded
 				when atoll/busybox is absent */
 	int life_fd;	     /* inherited by helpers */
@@ -46,7 +53,10 @@ const json_t *image_config(const struct image *i); /* whole config: .config, .ro
 						      .created, .architecture, .os */
 char *const *image_layers(const struct image *i);  /* chain ids, base first */
 char *const *image_tags(const struct image *i);	   /* familiar, "busybox:latest"; NULL none */
+char *const *image_digests(const struct image *i); /* familiar, "busybox@sha256:.."; NULL none */
 int64_t image_size(const struct image *i);
+/* of the layer at @n, base first; -1: not known (an image of an engine before 0.2) */
+int64_t image_layer_size(const struct image *i, size_t n);
 int64_t image_created_ns(const struct image *i); /* from the config */
 
 int image_tag(struct images *im, struct image *i, const char *repo, const char *tag,
@@ -131,3 +141,63 @@ int image_commit_start(struct images *im, const struct image_commit *spec,
 /* the image it was made from here, NULL: it came whole, or its parent is gone */
 const char *image_parent(struct images *im, const struct image *i);
 bool image_has_children(struct images *im, const struct image *i);
+/* ---- pull ---- */
+struct image_pull;
+struct image_pull_spec {
+	const char *name;     /* "busybox", "host:5000/x:1", "x@sha256:.." */
+	bool all_tags;	      /* of the repository; the name's own counts nothing */
+	const char *platform; /* "linux/arm64"; NULL: this machine's */
+	const char *auth; /* X-Registry-Auth as it came, or NULL; what is broken counts as none */
+};
+struct image_pull_ops {
+	/* a line for the client: @id "latest" or a layer's 12 digits, NULL none. @current -1: no
+	 * progress belongs to it; else bytes of @total (0, 0: none yet). May be NULL */
+	void (*progress)(const char *id, const char *status, int64_t current, int64_t total,
+			 void *data);
+	void (*pulled)(const char *name, const char *image_id, void *data); /* each; may be NULL */
+	/* the end, exactly once, also after an abort: 0, or -errno with e (Docker's texts) */
+	void (*done)(int result, const struct err *e, void *data);
+	void *data;
+};
+int image_pull_start(struct images *im, const struct image_pull_spec *s,
+		     const struct image_pull_ops *ops, struct image_pull **ret,
+		     struct err *e) MUST_CHECK;
+void image_pull_abort(
+	struct image_pull *p); /* done(-ECANCELED) comes from within; nothing is left */
+
+/* ---- push ---- */
+struct image_push;
+struct image_push_ops {
+	/* as of a pull */
+	void (*progress)(const char *id, const char *status, int64_t current, int64_t total,
+			 void *data);
+	/* each tag; may be NULL */
+	void (*pushed)(const char *tag, const char *digest, int64_t size, void *data);
+	void (*done)(int result, const struct err *e, void *data); /* once, also after an abort */
+	void *data;
+};
+/* @tag NULL or "": the name's, else all of the repository; @auth as for a pull */
+int image_push_start(struct images *im, const char *name, const char *tag, const char *auth,
+		     const struct image_push_ops *ops, struct image_push **ret,
+		     struct err *e) MUST_CHECK;
+void image_push_abort(struct image_push *p); /* done(-ECANCELED) comes from within */
+
+/* ---- questions to a registry: one answer each ---- */
+struct image_ask;
+/* 0 and @answer (borrowed), or -errno with @e; never from within the start */
+typedef void (*image_ask_fn)(int result, const json_t *answer, const struct err *e, void *data);
+/* POST /auth: @auth as in its body; the answer has "token". ERR_UNAUTHORIZED where refused */
+int image_login(struct images *im, const json_t *auth, image_ask_fn fn, void *data,
+		struct image_ask **ret, struct err *e) MUST_CHECK;
+/* GET /distribution/{name}/json: "Descriptor" and "Platforms" */
+int image_describe(struct images *im, const char *name, const char *auth, image_ask_fn fn,
+		   void *data, struct image_ask **ret, struct err *e) MUST_CHECK;
+struct image_search {
+	const char *term; /* may begin with a registry's host */
+	int64_t limit;	  /* 0: as the index likes */
+	const char *auth;
+};
+/* GET /images/search: an array of the index's results */
+int image_search(struct images *im, const struct image_search *q, image_ask_fn fn, void *data,
+		 struct image_ask **ret, struct err *e) MUST_CHECK;
+void image_ask_abort(struct image_ask *a); /* no answer comes */

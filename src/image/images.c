@@ -40,6 +40,8 @@ void image_free(struct image *i)
 	json_decref(i->config);
 	strv_free(i->layers);
 	strv_free(i->tags);
+	strv_free(i->digests);
+	free(i->sizes);
 	free(i);
 }
 
@@ -67,6 +69,8 @@ void image_unlink(struct images *im, struct image *i)
 {
 	while (i->tags)
 		tag_unlink(im, i->tags[0]);
+	while (i->digests)
+		digest_unlink(im, i->digests[0]);
 	(void)map_del(im->by_id, i->id);
 	list_remove(&i->node);
 	im->n_hidden -= i->hidden;
@@ -89,11 +93,19 @@ static int read_layers(struct image *i, const char *text, struct err *e)
 
 	if (r < 0)
 		return r;
+	i->sizes = calloc(json_array_size(layers) + 1, sizeof(*i->sizes));
+	if (!i->sizes)
+		return err_nomem(e);
 	json_array_foreach(layers, k, s)
 	{
-		if (!digest_ok(json_string_value(s)))
+		/* {"id":..,"size":..}; the id alone before layers' sizes were kept */
+		const json_t *id = json_is_object(s) ? json_object_get(s, "id") : s;
+		const json_t *size = json_object_get(s, "size");
+
+		if (!digest_ok(json_string_value(id)))
 			return err_invalid(e, "a layer's chain id is no digest");
-		if (strv_add(&i->layers, json_string_value(s)) < 0)
+		i->sizes[k] = json_is_integer(size) ? json_integer_value(size) : -1;
+		if (strv_add(&i->layers, json_string_value(id)) < 0)
 			return err_nomem(e);
 	}
 	return 0;
@@ -143,6 +155,14 @@ static int load_tag(const char *tag, const char *image_id, void *data)
 
 	if (!i)
 		return 0;
+	if (strchr(tag, '@')) {
+		struct image_ref r = {0};
+
+		if (image_ref_parse(tag, &r, NULL) >= 0)
+			name = image_ref_familiar(&r);
+		image_ref_done(&r);
+		return name && digest_link(l->im, i, name) < 0 ? err_nomem(l->e) : 0;
+	}
 	return tag_name(tag, NULL, &name, NULL) >= 0 && tag_link(l->im, i, name) < 0
 		       ? err_nomem(l->e)
 		       : 0;
@@ -183,11 +203,17 @@ int images_open(struct loop *l, struct db *db, struct storage *st, const struct 
 	im->db = db;
 	im->storage = st;
 	im->life_fd = c->life_fd;
+	im->registry = c->registries;
+	list_init(&im->pulls);
+	list_init(&im->pushes);
+	list_init(&im->asks);
 	list_init(&im->all);
 	list_init(&im->loads);
 	list_init(&im->tasks);
 	if (str_set(&im->helper, c->helper) < 0 || str_set(&im->builtin, c->builtin) < 0 ||
-	    map_new(&im->by_id) < 0 || map_new(&im->by_tag) < 0 || map_new(&im->holds) < 0)
+	    str_set(&im->registry_program, c->registry) < 0 || map_new(&im->by_id) < 0 ||
+	    map_new(&im->by_tag) < 0 || map_new(&im->by_digest) < 0 || map_new(&im->blobs) < 0 ||
+	    map_new(&im->holds) < 0)
 		r = err_nomem(e);
 	else
 		r = load_all(im, e);
@@ -204,6 +230,9 @@ void images_stop(struct images *im)
 	im->stopped = true;
 	loads_drop(im);
 	tasks_drop(im);
+	pulls_drop(im);
+	pushes_drop(im);
+	asks_drop(im);
 }
 
 void images_close(struct images *im)
@@ -221,8 +250,11 @@ void images_close(struct images *im)
 		free(hold);
 	map_free(im->by_id);
 	map_free(im->by_tag);
+	map_free(im->by_digest);
+	blobs_forget(im);
 	map_free(im->holds);
 	free(im->helper);
+	free(im->registry_program);
 	free(im->builtin);
 	free(im);
 }
@@ -276,7 +308,12 @@ static struct image *by_name(const struct images *im, const struct image_ref *r,
 
 	if (!r->digest)
 		return map_get(im->by_tag, name);
-	i = map_get(im->by_id, r->digest); /* whatever the name says */
+	struct image_ref by = {.domain = r->domain, .path = r->path, .digest = r->digest};
+	auto_free char *digest = image_ref_familiar(&by); /* a tag beside it counts nothing */
+
+	i = digest ? map_get(im->by_digest, digest) : NULL;
+	if (!i)
+		i = map_get(im->by_id, r->digest); /* whatever the name says */
 	return i && !i->hidden ? i : NULL;
 }
 
@@ -341,6 +378,18 @@ char *const *image_layers(const struct image *i)
 char *const *image_tags(const struct image *i)
 {
 	return i->tags;
+}
+
+char *const *image_digests(const struct image *i)
+{
+	return i->digests;
+}
+
+int64_t image_layer_size(const struct image *i, size_t n)
+{
+	if (i->sizes && i->sizes[n] >= 0)
+		return i->sizes[n];
+	return strv_len(i->layers) == 1 ? i->size : -1;
 }
 
 int64_t image_size(const struct image *i)

@@ -12,17 +12,22 @@ struct images {
 	struct loop *loop;
 	struct db *db;
 	struct storage *storage;
-	char *helper, *builtin;
+	char *helper, *builtin, *registry_program;
+	const struct registry_config *registry;
 	int life_fd;
-	struct list all;    /* struct image, newest first; hidden ones too */
-	struct map *by_id;  /* "sha256:..", hidden ones too */
-	struct map *by_tag; /* by familiar name */
+	struct list all;       /* struct image, newest first; hidden ones too */
+	struct map *by_id;     /* "sha256:..", hidden ones too */
+	struct map *by_tag;    /* by familiar name */
+	struct map *by_digest; /* by "busybox@sha256:.." */
 	size_t n_hidden;
 	struct map *holds; /* struct hold by image id; an image may be gone and come back */
 	bool stopped;
 	bool hold_lost;	   /* one could not be counted: nothing is deleted from then on */
 	struct list loads; /* struct image_load */
-	struct list tasks; /* struct helper_child */
+	struct list pulls, pushes, asks;
+	struct map *blobs;  /* struct blob_known by diff id: of this life */
+	unsigned downloads; /* running, of all pulls */
+	struct list tasks;  /* struct helper_child */
 };
 
 struct image {
@@ -30,8 +35,10 @@ struct image {
 	char id[DIGEST_SIZE];
 	const char *parent; /* in @config: the image it was made from; NULL none */
 	json_t *config;
-	char **layers; /* chain ids, base first */
-	char **tags;   /* familiar, oldest first */
+	char **layers;	/* chain ids, base first */
+	int64_t *sizes; /* of them, -1 not known; NULL: none is */
+	char **tags;	/* familiar, oldest first */
+	char **digests; /* likewise, of registries' manifests */
 	int64_t size, created_ns;
 	bool hidden; /* deleted while containers use its layers */
 };
@@ -52,6 +59,14 @@ int tag_drop(struct images *im, const char *name, struct err *e) MUST_CHECK; /* 
 /* "repo[:tag]" with @tag (NULL: its own, or latest) -> the familiar name */
 int tag_name(const char *repo, const char *tag, char **ret, struct err *e) MUST_CHECK;
 
+/* digest.c: "busybox@sha256:..", what a registry calls an image; a row among the tags */
+/* in memory; taken from the image that had it */
+int digest_link(struct images *im, struct image *i, const char *name) MUST_CHECK;
+void digest_unlink(struct images *im, const char *name);
+int digest_drop(struct images *im, const char *name, struct err *e) MUST_CHECK;
+bool digest_of_repository(const char *digest, const char *tag); /* both of one repository */
+int64_t layer_size(const struct images *im, const char *chain); /* 0: not known */
+
 /* store.c: rows first, then memory */
 /* the images of a report with their names, in one transaction; their layers are in place */
 int images_store(struct images *im, const struct report *r, struct err *e) MUST_CHECK;
@@ -71,6 +86,18 @@ bool layer_used(const struct images *im, const char *hex); /* a prefix of the di
 int load_start(struct images *im, int archive, const struct image_load_ops *ops,
 	       struct image_load **ret, struct err *e) MUST_CHECK;
 void loads_drop(struct images *im); /* all end with -ECANCELED now */
+void pulls_drop(struct images *im); /* likewise */
+void pushes_drop(struct images *im);
+
+/* push.c: a layer as a registry has it, compressed with gzip */
+struct blob_known {
+	char digest[DIGEST_SIZE];
+	int64_t size;
+	char *name; /* "docker.io/library/busybox": of that repository */
+};
+void blob_learn(struct images *im, const char *diff_id, const struct blob_known *b); /* copies */
+void blobs_forget(struct images *im);
+void asks_drop(struct images *im); /* no answer comes */
 /* One layer of which an image is made here: an import, a commit. */
 struct layer_plan {
 	int archive; /* a descriptor that the helper reads, the caller's; negative: image_load_write

@@ -12,6 +12,7 @@
 
 #include "base/str.h"
 #include "image/internal.h"
+#include "image/ref.h"
 
 typedef int (*used_fn)(const char *image_id, char short_id[13], void *data);
 
@@ -73,6 +74,38 @@ static int untag(const struct removal *rm, const char *name, struct err *e)
 	return r < 0 ? r : tell(rm, "Untagged", copy, e);
 }
 
+static int drop_digest(const struct removal *rm, const char *name, struct err *e)
+{
+	auto_free char *copy = strdup(name); /* likewise */
+	int r = copy ? digest_drop(rm->im, copy, e) : err_nomem(e);
+
+	return r < 0 ? r : tell(rm, "Untagged", copy, e);
+}
+
+static bool has_repository(char *const *tags, const char *digest)
+{
+	for (; tags && *tags; tags++)
+		if (digest_of_repository(digest, *tags))
+			return true;
+	return false;
+}
+
+/* A repository's digests go with its last tag. */
+static int drop_lonely(const struct removal *rm, const char *tag, struct err *e)
+{
+	int r = 0;
+
+	for (size_t n = 0; r >= 0 && rm->i->digests && rm->i->digests[n];) {
+		const char *d = rm->i->digests[n];
+
+		if (digest_of_repository(d, tag) && !has_repository(rm->i->tags, d))
+			r = drop_digest(rm, d, e);
+		else
+			n++;
+	}
+	return r;
+}
+
 static int delete_one(const struct removal *rm, struct err *e)
 {
 	auto_strv char **layers = NULL;
@@ -82,6 +115,8 @@ static int delete_one(const struct removal *rm, struct err *e)
 	(void)snprintf(id, sizeof(id), "%s", rm->i->id);
 	while (r >= 0 && rm->i->tags)
 		r = untag(rm, rm->i->tags[0], e);
+	while (r >= 0 && rm->i->digests)
+		r = drop_digest(rm, rm->i->digests[0], e);
 	if (r >= 0)
 		r = image_delete(rm->im, rm->i, &layers, e);
 	if (r >= 0)
@@ -102,7 +137,7 @@ static int delete_it(struct removal *rm, struct err *e)
 		if (r < 0 || !parent || !rm->prune)
 			return r;
 		rm->i = map_get(rm->im->by_id, parent);
-		if (!rm->i || rm->i->tags || image_has_children(rm->im, rm->i) ||
+		if (!rm->i || rm->i->tags || rm->i->digests || image_has_children(rm->im, rm->i) ||
 		    (rm->used_by && rm->used_by(parent, rm->container, rm->data)))
 			return 0;
 	}
@@ -116,18 +151,40 @@ static const char *as_name(const struct removal *rm, char **buf)
 	return map_get(rm->im->by_tag, *buf) == rm->i ? *buf : NULL;
 }
 
-static int remove_name(struct removal *rm, const char *name, struct err *e)
+/* likewise "busybox@sha256:.." */
+static const char *as_digest(const struct removal *rm, char **buf)
 {
+	struct image_ref r = {0};
+
+	if (digest_ok(rm->ref) || image_ref_parse(rm->ref, &r, NULL) < 0)
+		return NULL;
+	if (r.digest) {
+		struct image_ref by = {.domain = r.domain, .path = r.path, .digest = r.digest};
+
+		*buf = image_ref_familiar(&by);
+	}
+	image_ref_done(&r);
+	return *buf && map_get(rm->im->by_digest, *buf) == rm->i ? *buf : NULL;
+}
+
+static int remove_name(struct removal *rm, const char *name, bool digest, struct err *e)
+{
+	auto_free char *tag = strdup(name);
 	int r;
 
-	if (rm->used && !rm->force && !several_names(rm))
+	if (!tag)
+		return err_nomem(e);
+	if (rm->used && !rm->force && !digest && !several_names(rm))
 		return err_conflict(e,
 				    "conflict: unable to remove repository reference \"%s\" (must "
 				    "force) - container %s is using its referenced image %s",
 				    rm->ref, rm->container, rm->id);
-	r = untag(rm, name, e);
+	r = digest ? drop_digest(rm, name, e) : untag(rm, name, e);
+	if (r >= 0 && !digest)
+		r = drop_lonely(rm, tag, e);
 	/* a running container keeps it, nameless, and so does what was made from it */
-	if (r < 0 || rm->i->tags || rm->used == 2 || image_has_children(rm->im, rm->i))
+	if (r < 0 || rm->i->tags || rm->i->digests || rm->used == 2 ||
+	    image_has_children(rm->im, rm->i))
 		return r;
 	return delete_it(rm, e);
 }
@@ -142,7 +199,7 @@ int image_remove(struct images *im, const char *ref, unsigned flags, used_fn use
 			     .out = out,
 			     .used_by = used,
 			     .data = data};
-	auto_free char *buf = NULL;
+	auto_free char *buf = NULL, *other = NULL;
 	const char *name;
 	int r;
 
@@ -156,7 +213,10 @@ int image_remove(struct images *im, const char *ref, unsigned flags, used_fn use
 	rm.used = used ? used(rm.i->id, rm.container, data) : 0;
 	name = as_name(&rm, &buf);
 	if (name)
-		return remove_name(&rm, name, e);
+		return remove_name(&rm, name, false, e);
+	name = as_digest(&rm, &other);
+	if (name)
+		return remove_name(&rm, name, true, e);
 	r = check_id(&rm, e);
 	return r < 0 ? r : delete_it(&rm, e);
 }

@@ -28,6 +28,8 @@ static void image_done(struct report_image *i)
 	json_decref(i->config);
 	strv_free(i->layers);
 	strv_free(i->tags);
+	strv_free(i->digests);
+	free(i->sizes);
 }
 
 void report_done(struct report *r)
@@ -139,6 +141,9 @@ static int find_layers(const struct report *r, struct report_image *i, struct er
 	char chain[DIGEST_SIZE];
 	int rc = config_diff_ids(i->config, &diff_ids, e);
 
+	i->sizes = calloc(strv_len(diff_ids) + 1, sizeof(*i->sizes));
+	if (!i->sizes)
+		return err_nomem(e);
 	for (size_t k = 0; rc >= 0 && diff_ids && diff_ids[k]; k++) {
 		const struct report_layer *l;
 
@@ -146,6 +151,7 @@ static int find_layers(const struct report *r, struct report_image *i, struct er
 		l = map_get(r->layers, chain);
 		if (!l || !streq(l->diff, diff_ids[k]))
 			return err_invalid(e, "layer %s of the image did not come", diff_ids[k]);
+		i->sizes[k] = l->size;
 		if (__builtin_add_overflow(i->size, l->size, &i->size))
 			return err_invalid(e, "the image's size is out of range");
 		if (strv_add(&i->layers, chain) < 0)

@@ -26,7 +26,9 @@ struct report_image {
 	char *text;	/* the config as it came */
 	json_t *config; /* the same, read */
 	char **layers;	/* chain ids, each of them reported before */
+	int64_t *sizes; /* of @layers */
 	char **tags;	/* familiar, each once; NULL none */
+	char **digests; /* likewise: "busybox@sha256:..", set by who knows the registry */
 	int64_t size;
 };
 struct report {

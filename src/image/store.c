@@ -25,8 +25,14 @@ static int put_row(struct images *im, const struct image *i, const char *config,
 	auto_free char *text = NULL;
 	bool full = layers != NULL;
 
-	for (char **l = i->layers; full && l && *l; l++)
-		full = json_array_append_new(layers, json_string(*l)) >= 0;
+	for (size_t n = 0; full && i->layers && i->layers[n]; n++) {
+		int64_t size = image_layer_size(i, n);
+		json_t *l = size < 0 ? json_string(i->layers[n])
+				     : json_pack("{s:s,s:I}", "id", i->layers[n], "size",
+						 (json_int_t)size);
+
+		full = json_array_append_new(layers, l) >= 0;
+	}
 	if (full)
 		text = json_dumps(layers, JSON_COMPACT);
 	json_decref(layers);
@@ -106,6 +112,11 @@ static int put_one(struct images *im, const struct report_image *n, const struct
 
 		r = canonical ? tag_put(im->db, canonical, i->id, e) : err_nomem(e);
 	}
+	for (char **d = n->digests; r >= 0 && d && *d; d++) {
+		auto_free char *canonical = tag_canonical(*d);
+
+		r = canonical ? tag_put(im->db, canonical, i->id, e) : err_nomem(e);
+	}
 	return r;
 }
 
@@ -138,6 +149,10 @@ static int make_fresh(const struct report_image *n, struct image **ret, struct e
 	if (!i->layers && n->layers)
 		return err_nomem(e);
 	i->size = n->size;
+	i->sizes = calloc(strv_len(n->layers) + 1, sizeof(*i->sizes));
+	if (!i->sizes)
+		return err_nomem(e);
+	memcpy(i->sizes, n->sizes, strv_len(n->layers) * sizeof(*i->sizes));
 	*ret = TAKE_PTR(i);
 	return 0;
 }
@@ -154,6 +169,9 @@ static int link_one(struct images *im, const struct report_image *n, struct imag
 	set_hidden(im, i, false);
 	for (char **t = n->tags; t && *t; t++)
 		if (tag_link(im, i, *t) < 0)
+			return err_nomem(e);
+	for (char **d = n->digests; d && *d; d++)
+		if (digest_link(im, i, *d) < 0)
 			return err_nomem(e);
 	return 0;
 }
@@ -255,6 +273,11 @@ static int hide(struct images *im, struct image *i, struct err *e)
 
 		r = canonical ? tag_del(im->db, canonical, e) : err_nomem(e);
 	}
+	for (char **d = i->digests; r >= 0 && d && *d; d++) {
+		auto_free char *canonical = tag_canonical(*d);
+
+		r = canonical ? tag_del(im->db, canonical, e) : err_nomem(e);
+	}
 	if (r < 0)
 		db_rollback(im->db);
 	else
@@ -263,6 +286,8 @@ static int hide(struct images *im, struct image *i, struct err *e)
 		return r;
 	while (i->tags)
 		tag_unlink(im, i->tags[0]);
+	while (i->digests)
+		digest_unlink(im, i->digests[0]);
 	set_hidden(im, i, true);
 	return 0;
 }

@@ -92,7 +92,9 @@ static void routes(void)
 		 "{\"message\":\"POST /v1.41/build is not implemented by this engine\"}\n"},
 		{"GET", "/plugins/a/b/c:1/json", NULL, NULL, 501,
 		 "{\"message\":\"GET /plugins/a/b/c:1/json is not implemented by this engine\"}\n"},
-		{"POST", "/images/create?fromImage=busybox&tag=latest", NULL, NULL, 501, NULL},
+		{"POST", "/images/create?fromImage=X&tag=latest", NULL, NULL, 400,
+		 "{\"message\":\"invalid reference format: repository name (library/X) must be "
+		 "lowercase\"}\n"},
 		{"POST", "/images/create", NULL, NULL, 400,
 		 "{\"message\":\"fromImage or fromSrc must be given\"}\n"},
 		{"POST", "/build/prune", NULL, NULL, 200,
