@@ -16,10 +16,12 @@
 #include "base/limits.h"
 #include "base/log.h"
 #include "base/str.h"
+#include "build/build.h"
 
 int api_new(struct engine *en, struct api **ret, struct err *e)
 {
 	struct api *a = calloc(1, sizeof(*a));
+	int r;
 
 	if (!a)
 		return err_nomem(e);
@@ -31,16 +33,23 @@ int api_new(struct engine *en, struct api **ret, struct err *e)
 		free(a);
 		return err_nomem(e);
 	}
+	r = builder_new(en, &a->builder, e);
+	if (r < 0) {
+		json_decref(a->layer_sizes);
+		free(a);
+		return r;
+	}
 	*ret = a;
 	return 0;
 }
 
 void api_free(struct api *a)
 {
-	if (a) {
-		pumps_close(a);
-		json_decref(a->layer_sizes);
-	}
+	if (!a)
+		return;
+	builder_free(a->builder);
+	pumps_close(a);
+	json_decref(a->layer_sizes);
 	free(a);
 }
 

@@ -88,13 +88,10 @@ static bool nameless(const struct image *i)
 	return !strv_len(image_tags(i)) && !strv_len(image_digests(i));
 }
 
-static bool image_fits(struct images *im, const struct list_query *q, const struct image *i)
+static bool image_fits(const struct list_query *q, const struct image *i)
 {
 	int64_t ns = image_created_ns(i);
 
-	/* one that is only a step on the way to others */
-	if (!q->all && nameless(i) && image_has_children(im, i))
-		return false;
 	if (filters_get(q->f, "dangling") && nameless(i) != q->dangling)
 		return false;
 	return ns > q->after_ns && ns < q->before_ns && prune_labels(q->f, labels_of(i));
@@ -143,6 +140,7 @@ static int parse_list(struct api_call *c, struct list_query *q, struct err *e)
 	q->all = api_query_bool(c, "all", false);
 	if (r < 0 || (r = filters_bool(q->f, "dangling", false, &q->dangling, e)) < 0)
 		return r;
+	q->all = api_query_bool(c, "all", false);
 	return age_filters(c, q, e);
 }
 
@@ -156,7 +154,8 @@ static void list(struct api_call *c, const struct list_query *q)
 	jsonw_array(&w, NULL);
 	for (struct image *i = NULL; (i = image_next(engine_images(c->en), i));) {
 		auto_strv char **names = NULL;
-		int r = image_fits(engine_images(c->en), q, i) ? names_asked(q, i, &names) : 0;
+		bool shown = q->all || !image_intermediate(engine_images(c->en), i);
+		int r = shown && image_fits(q, i) ? names_asked(q, i, &names) : 0;
 
 		if (r > 0)
 			summary_json(&w, c, i, names, -1, shared ? sizes_shared(c, i) : -1);
@@ -220,7 +219,9 @@ static void images_df_list(struct jsonw *w, const struct api_call *c)
 {
 	jsonw_array(w, "Images");
 	for (struct image *i = NULL; (i = image_next(engine_images(c->en), i));)
-		summary_json(w, c, i, image_tags(i), users_of(c->en, i), sizes_shared(c, i));
+		if (!image_intermediate(engine_images(c->en), i))
+			summary_json(w, c, i, image_tags(i), users_of(c->en, i),
+				     sizes_shared(c, i));
 	jsonw_end_array(w);
 }
 
@@ -239,14 +240,14 @@ static int64_t entry_seconds(const json_t *entry)
 	return when && clock_parse_rfc3339(when, &ns) >= 0 ? ns / NS_PER_S : 0;
 }
 
-static void history_entry(struct jsonw *w, const json_t *entry, const struct image *i, bool newest,
-			  int64_t size)
+static void history_entry(struct jsonw *w, const json_t *entry, const struct image *i,
+			  const char *step, bool newest, int64_t size)
 {
 	jsonw_object(w, NULL);
 	jsonw_str(w, "Comment", json_string_value(json_get(entry, "comment")));
 	jsonw_i64(w, "Created", entry_seconds(entry));
 	jsonw_str(w, "CreatedBy", json_string_value(json_get(entry, "created_by")));
-	jsonw_str(w, "Id", newest ? image_id(i) : "<missing>");
+	jsonw_str(w, "Id", str_empty(step) ? "<missing>" : step);
 	jsonw_i64(w, "Size", size);
 	if (newest && strv_len(image_tags(i)))
 		jsonw_strv(w, "Tags", image_tags(i));
@@ -255,11 +256,20 @@ static void history_entry(struct jsonw *w, const json_t *entry, const struct ima
 	jsonw_end_object(w);
 }
 
+/* The image that a build made @id from, if it made it: an entry of the history each. */
+static const char *step_before(struct images *im, const char *id)
+{
+	struct image *i;
+
+	return id && image_find(im, id, &i, NULL) >= 0 ? image_parent(im, i) : NULL;
+}
+
 /* Entries that made a layer have its size, the base first. */
 static void history_json(struct jsonw *w, const struct api_call *c, const struct image *i)
 {
 	json_t *history = json_get(image_config(i), "history");
 	size_t n = json_array_size(history), layer = strv_len(image_layers(i));
+	const char *step = image_id(i);
 
 	jsonw_array(w, NULL);
 	for (size_t at = n; at-- > 0;) {
@@ -268,7 +278,8 @@ static void history_json(struct jsonw *w, const struct api_call *c, const struct
 
 		if (!json_is_true(json_get(entry, "empty_layer")) && layer > 0)
 			size = sizes_layer(c, image_layers(i)[--layer]);
-		history_entry(w, entry, i, at + 1 == n, size);
+		history_entry(w, entry, i, step, at + 1 == n, size);
+		step = step_before(engine_images(c->en), step);
 	}
 	jsonw_end_array(w);
 }
@@ -360,8 +371,8 @@ static char **unused_images(struct api_call *c, const struct filters *f, bool da
 
 	for (struct image *i = NULL; (i = image_next(engine_images(c->en), i));)
 		if ((!dangling || nameless(i)) && !users_of(c->en, i) &&
-		    image_created_ns(i) < until && prune_labels(f, labels_of(i)) &&
-		    strv_add(&ids, image_id(i)) < 0)
+		    !image_intermediate(engine_images(c->en), i) && image_created_ns(i) < until &&
+		    prune_labels(f, labels_of(i)) && strv_add(&ids, image_id(i)) < 0)
 			break; /* out of memory: some are left for the next time */
 	return ids;
 }

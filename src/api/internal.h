@@ -24,6 +24,7 @@ struct api {
 	struct loop *loop;
 	struct list pumps;   /* pump.c */
 	json_t *layer_sizes; /* object: chain id -> bytes (sizes.c) */
+	struct builder *builder;
 };
 
 struct api_call {
@@ -176,6 +177,8 @@ void containers_stats(struct api_call *c);
 /* container_list.c, container_json.c */
 void containers_list(struct api_call *c);
 void containers_inspect(struct api_call *c);
+/* build.c */
+void build_post(struct api_call *c);
 /* logs.c, attach.c, exec.c */
 void containers_logs(struct api_call *c);
 void containers_attach(struct api_call *c);

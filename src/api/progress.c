@@ -99,31 +99,38 @@ static void put(struct progress *p, struct buf *b)
 	}
 }
 
+void progress_object(struct jsonw *w, const char *id, const char *status, int64_t current,
+		     int64_t total)
+{
+	char bar[160];
+
+	jsonw_object(w, NULL);
+	jsonw_str(w, "status", status);
+	if (current >= 0) {
+		jsonw_object(w, "progressDetail");
+		if (current > 0) {
+			jsonw_i64(w, "current", current);
+			jsonw_i64(w, "total", total);
+		}
+		jsonw_end_object(w);
+		progress_bar(current, total, bar, sizeof(bar));
+		if (*bar)
+			jsonw_str(w, "progress", bar);
+	}
+	if (id)
+		jsonw_str(w, "id", id);
+	jsonw_end_object(w);
+}
+
 void progress_line(struct progress *p, const char *id, const char *status, int64_t current,
 		   int64_t total)
 {
 	auto_buf struct buf b = BUF_INIT(LINE_MAX_BYTES);
 	struct jsonw w = JSONW_INIT(&b);
-	char bar[160];
 
 	if (current > 0 && p->behind)
 		return; /* the next one tells more */
-	jsonw_object(&w, NULL);
-	jsonw_str(&w, "status", status);
-	if (current >= 0) {
-		jsonw_object(&w, "progressDetail");
-		if (current > 0) {
-			jsonw_i64(&w, "current", current);
-			jsonw_i64(&w, "total", total);
-		}
-		jsonw_end_object(&w);
-		progress_bar(current, total, bar, sizeof(bar));
-		if (*bar)
-			jsonw_str(&w, "progress", bar);
-	}
-	if (id)
-		jsonw_str(&w, "id", id);
-	jsonw_end_object(&w);
+	progress_object(&w, id, status, current, total);
 	put(p, &b);
 }
 

@@ -23,6 +23,9 @@ void progress_begin(struct progress *p, struct api_call *c, void (*gone)(void *d
  * @id NULL: none */
 void progress_line(struct progress *p, const char *id, const char *status, int64_t current,
 		   int64_t total);
+/* the object alone, as a line of another stream */
+void progress_object(struct jsonw *w, const char *id, const char *status, int64_t current,
+		     int64_t total);
 /* {"progressDetail":{},"aux":..} */
 void progress_aux(struct progress *p, const json_t *aux);
 /* the end: @e NULL, or the error; ends the call or the stream */

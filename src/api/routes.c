@@ -74,7 +74,7 @@ const struct route api_routes[] = {
 	ROUTE("POST", "/images/{name...}/push", images_push, BODY_NONE),
 	ROUTE("GET", "/distribution/{name...}/json", registry_describe, BODY_NONE),
 	ROUTE("GET", "/images/{name...}/get", images_save, BODY_NONE),
-	NOT_YET("POST", "/build"),
+	ROUTE("POST", "/build", build_post, BODY_RAW),
 	ROUTE("POST", "/build/prune", system_build_prune, BODY_NONE),
 	NOT_YET("POST", "/build/cancel"),
 	NOT_YET("POST", "/session"),

@@ -224,17 +224,6 @@ static const char *missing(const char *word)
 	static const struct {
 		const char *word, *text;
 	} known[] = {
-		{"build", "building images is not supported yet"},
-		{"commit", "making an image of a container is not supported yet"},
-		{"cp", "not supported yet"},
-		{"diff", "not supported yet"},
-		{"export", "not supported yet"},
-		{"pause", "not supported yet"},
-		{"save", "not supported yet"},
-		{"stats", "not supported yet"},
-		{"top", "not supported yet"},
-		{"unpause", "not supported yet"},
-		{"update", "not supported yet"},
 		{"swarm", "swarm mode is not supported"},
 		{"service", "swarm mode is not supported"},
 		{"stack", "swarm mode is not supported"},

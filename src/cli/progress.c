@@ -80,6 +80,7 @@ static int one(void *data, const char *text, size_t len)
 	said = *js(j, "error") ? js(j, "error") : js(json_get(j, "errorDetail"), "message");
 	if (*said) {
 		(void)err_set(&p->failed, ERR_INTERNAL, EIO, "%s", said);
+		p->code = (int)ji(json_get(j, "errorDetail"), "code");
 		return 0;
 	}
 	if (p->quiet)

@@ -16,6 +16,7 @@ struct progress {
 	bool steps;	   /* lines of layers: "id: status", on a terminal each on its place */
 	char **ids;	   /* places, from the top */
 	struct err failed; /* what the engine reported */
+	int code;	   /* of a program that failed, with it; 0: none */
 };
 int progress_data(void *data, const void *piece, size_t len); /* on_data of struct http_call */
 /* after a call that went well: the last line, and the failure that the engine reported, if any */

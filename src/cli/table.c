@@ -24,6 +24,7 @@ const struct entry cli_entries[] = {
 	{"volume", NULL, "Manage volumes", IN_MANAGEMENT},
 
 	{"attach", &cmd_attach, NULL, IN_COMMANDS},
+	{"build", &cmd_build, NULL, IN_COMMANDS},
 	{"commit", &cmd_commit, NULL, IN_COMMANDS},
 	{"cp", &cmd_cp, NULL, IN_COMMANDS},
 	{"create", &cmd_create, NULL, IN_COMMANDS},
@@ -90,6 +91,7 @@ const struct entry cli_entries[] = {
 	{"context show", &cmd_context_show, NULL, IN_COMMANDS},
 	{"context use", &cmd_context_use, NULL, IN_COMMANDS},
 
+	{"image build", &cmd_build, NULL, IN_COMMANDS},
 	{"image history", &cmd_history, NULL, IN_COMMANDS},
 	{"image import", &cmd_import, NULL, IN_COMMANDS},
 	{"image inspect", &cmd_image_inspect, NULL, IN_COMMANDS},

@@ -235,6 +235,10 @@ static int sweep_directory(const char *id, void *data)
 
 	if (known(id, en))
 		return 0;
+	if (str_has_prefix(id, STORAGE_BUILD_PREFIX)) { /* of a COPY that was not committed */
+		storage_container_remove(en->storage, id);
+		return 0;
+	}
 	upper = str_printf("%s/upper", storage_container_dir(en->storage, id, dir, sizeof(dir)));
 	if (!upper)
 		return -ENOMEM;

@@ -15,6 +15,7 @@
 
 #include "base/clock.h"
 #include "base/json.h"
+#include "base/log.h"
 #include "base/str.h"
 #include "image/internal.h"
 #include "image/manifest.h"
@@ -107,8 +108,6 @@ static int make_config(struct commit *c, const struct image_commit *s, const jso
 		r = set(c->config, "comment", s->comment, e);
 	if (r >= 0)
 		r = set(c->config, "container", s->container_id, e);
-	if (r >= 0)
-		r = set(c->config, "parent", s->parent_id, e);
 	if (r >= 0 && !s->no_history) {
 		c->entry = history_entry(s, now, e);
 		r = c->entry ? 0 : e ? e->code : -ENOMEM;
@@ -178,6 +177,16 @@ static int compose(struct report *rep, void *data, struct err *e)
 	return r < 0 ? r : add_image(c, rep, empty, e);
 }
 
+/* Without it nothing is lost but the link between the two. */
+static void remember_parent(struct commit *c, const char *id)
+{
+	struct image *i = map_get(c->im->by_id, id);
+	struct err e = {0};
+
+	if (i && c->parent_id && !i->parent && image_step_set(c->im, i, c->parent_id, "", &e) < 0)
+		log_warn("an image's parent could not be stored image=%s error=%s", id, e.msg);
+}
+
 /* ---- the two helpers ---- */
 
 static bool packer_ended(void *data)
@@ -212,6 +221,8 @@ static void loaded(int result, char *const *ids, const struct err *e, void *data
 	/* the first cause: a tar that broke off, or a packer whose reader had ended */
 	if (result < 0 && c->err.code && c->err.code != -EPIPE)
 		e = &c->err;
+	if (result >= 0)
+		remember_parent(c, ids[0]);
 	c->done(result, result < 0 ? NULL : ids[0], e, c->data);
 	commit_free(c);
 }
@@ -260,8 +271,10 @@ static int store_at_once(struct commit *c, struct err *e)
 		r = add_image(c, &rep, true, e);
 	if (r >= 0)
 		r = images_store(c->im, &rep, e);
-	if (r >= 0)
+	if (r >= 0) {
+		remember_parent(c, rep.images[0].id);
 		c->done(0, rep.images[0].id, NULL, c->data);
+	}
 	report_done(&rep);
 	return r;
 }
@@ -309,21 +322,4 @@ int image_commit_start(struct images *im, const struct image_commit *spec,
 	}
 	commit_free(c);
 	return r;
-}
-
-const char *image_parent(struct images *im, const struct image *i)
-{
-	const struct image *parent = i->parent ? map_get(im->by_id, i->parent) : NULL;
-
-	return parent && !parent->hidden ? parent->id : NULL;
-}
-
-bool image_has_children(struct images *im, const struct image *i)
-{
-	const struct image *other;
-
-	list_for_each (other, &im->all, node)
-		if (!other->hidden && streq(other->parent, i->id))
-			return true;
-	return false;
 }

@@ -8,6 +8,7 @@
  *   {"layer":{"chain":"sha256:..","diff":"sha256:..","dir":"l0","size":123}}
  *   {"image":{"config":"<the config's text>","tags":["busybox:latest"]}}   after its layers
  *   {"stat":{"name":"passwd","size":12,"mode":420,"mtime":1700000000000000000,"target":""}}
+ *   {"plain":true}                      of tree: what it was given is no archive
  *   {"end":true}  or  {"error":"text","kind":"invalid"}                      the last line
  * Nothing here is believed by the reader of these lines: it checks again.
  *
@@ -171,6 +172,14 @@ int files_work(const char *verb, const struct request *r, struct err *e) MUST_CH
 /* where @path leads with all links followed, as far as it is there */
 char *files_resolve(const char *path);
 
+/* ---- helper_unpack.c ---- */
+
+/* "tree": an archive's plain files into @dir itself; {"plain":true} where a file is no archive */
+int unpack_tree(const char *verb, const char *dir, struct err *e) MUST_CHECK;
+/* in helper_layer.c: is what @fd, a file, holds an archive? It is read from its start again after.
+ * Return: 1, 0, -errno */
+int is_archive(int fd, struct err *e) MUST_CHECK;
+
 /* ---- helper_save.c: images as one archive on fd 1 ---- */
 
 /* {"images":[{"id":..,"config":"<text>","tags":[{"familiar":..,"canonical":..}],
@@ -183,6 +192,9 @@ int save_work(const json_t *request, int layers, struct err *e) MUST_CHECK;
 int layer_blob(int layer, const char *diff_id, struct err *e) MUST_CHECK;
 
 /* ---- helper_run.c ---- */
+
+/* {"@key":true} */
+int report_flag(const char *key, struct err *e) MUST_CHECK;
 
 int report_stat(const char *name, uint64_t size, uint32_t mode, int64_t mtime_ns,
 		const char *target, struct err *e) MUST_CHECK;

@@ -298,6 +298,26 @@ int layer_unpack(int fd, int dirfd, const struct tree_rules *rules, struct layer
 	return r;
 }
 
+int is_archive(int fd, struct err *e)
+{
+	struct stream *s = calloc(1, sizeof(*s));
+	struct archive_entry *ae;
+	int r;
+
+	if (!s)
+		return err_nomem(e);
+	s->fd = fd;
+	sha256_init(&s->hash);
+	r = open_both(s, NULL) >= 0 && !s->ended ? archive_read_next_header(s->tar, &ae)
+						 : ARCHIVE_FATAL;
+	(void)archive_read_free(s->tar);
+	(void)archive_read_free(s->packed);
+	free(s);
+	if (lseek(fd, 0, SEEK_SET) < 0)
+		return err_sys(e, errno, "cannot read the file again");
+	return r == ARCHIVE_OK || r == ARCHIVE_WARN;
+}
+
 int layer_make(int dirfd, const char *name, int fd, struct layer_result *ret, struct err *e)
 {
 	struct tree_rules rules = {0};

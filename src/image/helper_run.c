@@ -92,6 +92,17 @@ static int report_error(const struct err *why)
 	return send_line(&b, NULL);
 }
 
+int report_flag(const char *key, struct err *e)
+{
+	auto_buf struct buf b = BUF_INIT(256);
+	struct jsonw w = JSONW_INIT(&b);
+
+	jsonw_object(&w, NULL);
+	jsonw_bool(&w, key, true);
+	jsonw_end_object(&w);
+	return send_line(&b, e);
+}
+
 int report_stat(const char *name, uint64_t size, uint32_t mode, int64_t mtime_ns,
 		const char *target, struct err *e)
 {
@@ -422,7 +433,7 @@ static const struct verb {
 	{"load", read_archive},	     {"import", read_archive}, {"pack", write_layer},
 	{"stat", container_files},   {"get", container_files}, {"put", container_files},
 	{"export", container_files}, {"save", layers_out},     {"tar", layers_out},
-	{"blob", layers_out},
+	{"blob", layers_out},	     {"tree", unpack_tree},
 };
 
 /* ---- start and end ---- */

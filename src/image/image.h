@@ -59,6 +59,20 @@ int64_t image_size(const struct image *i);
 int64_t image_layer_size(const struct image *i, size_t n);
 int64_t image_created_ns(const struct image *i); /* from the config */
 
+/* ---- steps of builds: only this engine says what an image was made from, never an archive ---- */
+/* the image it was made from, NULL: it came whole, or its parent is gone */
+const char *image_parent(struct images *im, const struct image *i);
+/* says what @i was made from ("" nothing) and by which step: @key is a hash, "" for a commit */
+int image_step_set(struct images *im, struct image *i, const char *parent, const char *key,
+		   struct err *e) MUST_CHECK;
+/* the newest image made from @parent ("" nothing) by the step @key, NULL none */
+struct image *image_step_find(struct images *im, const char *parent, const char *key);
+bool image_has_children(struct images *im, const struct image *i);
+/* without a name, but another image was made from it: not shown, and no rubbish */
+bool image_intermediate(struct images *im, const struct image *i);
+
+/* is @name one that image_tag() takes as its @repo? */
+int image_name_check(const char *name, struct err *e) MUST_CHECK;
 int image_tag(struct images *im, struct image *i, const char *repo, const char *tag,
 	      struct err *e) MUST_CHECK;
 /* DELETE /images/{ref}: untags, and deletes the image when no tag is left. @used tells whether a
@@ -138,9 +152,6 @@ int image_commit_start(struct images *im, const struct image_commit *spec,
 		       void (*done)(int result, const char *image_id, const struct err *e,
 				    void *data),
 		       void *data, struct err *e) MUST_CHECK;
-/* the image it was made from here, NULL: it came whole, or its parent is gone */
-const char *image_parent(struct images *im, const struct image *i);
-bool image_has_children(struct images *im, const struct image *i);
 /* ---- pull ---- */
 struct image_pull;
 struct image_pull_spec {
@@ -201,3 +212,22 @@ struct image_search {
 int image_search(struct images *im, const struct image_search *q, image_ask_fn fn, void *data,
 		 struct image_ask **ret, struct err *e) MUST_CHECK;
 void image_ask_abort(struct image_ask *a); /* no answer comes */
+
+/* ---- plain files of an archive: a build's context, what ADD unpacks ---- */
+struct image_unpack;
+struct image_unpack_ops {
+	void (*writable)(void *data); /* after image_unpack_write() returned less than asked */
+	/* the end, exactly once, also after an abort: 0 or -errno with @e. @dir: the files, a
+	 * directory that is the callee's to give to storage_trash(); NULL with 0: the file is no
+	 * archive */
+	void (*done)(int result, const char *dir, const struct err *e, void *data);
+	void *data;
+};
+/* a tar, plain or gzip, xz, zstd. @file: read from there, where it may be none; it stays the
+ * caller's. Negative: its bytes are pushed in */
+int image_unpack_start(struct images *im, int file, const struct image_unpack_ops *ops,
+		       struct image_unpack **ret, struct err *e) MUST_CHECK;
+ssize_t image_unpack_write(struct image_unpack *u, const char *data,
+			   size_t len); /* bytes taken; -EPIPE: the helper ended, done comes */
+void image_unpack_eof(struct image_unpack *u);
+void image_unpack_abort(struct image_unpack *u); /* done(-ECANCELED) comes */

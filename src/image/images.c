@@ -26,7 +26,6 @@ int image_new(const char *id, json_t *config, struct image **ret)
 		return -ENOMEM;
 	(void)snprintf(i->id, sizeof(i->id), "%s", id);
 	i->config = json_incref(config);
-	i->parent = json_string_value(json_object_get(config, "parent"));
 	if (created && clock_parse_rfc3339(created, &i->created_ns) < 0)
 		i->created_ns = 0;
 	*ret = i;
@@ -40,6 +39,8 @@ void image_free(struct image *i)
 	json_decref(i->config);
 	strv_free(i->layers);
 	strv_free(i->tags);
+	free(i->parent);
+	free(i->step_key);
 	strv_free(i->digests);
 	free(i->sizes);
 	free(i);
@@ -185,6 +186,8 @@ static int load_all(struct images *im, struct err *e)
 
 	if (r >= 0)
 		r = tag_each(im->db, load_tag, &l, e);
+	if (r >= 0)
+		r = steps_load(im, e);
 	if (r < 0 || l.bad) /* what a row that cannot be read needs is not known */
 		return r;
 	r = storage_layer_each(im->storage, sweep_layer, im);

@@ -33,14 +33,14 @@ struct images {
 struct image {
 	struct list node;
 	char id[DIGEST_SIZE];
-	const char *parent; /* in @config: the image it was made from; NULL none */
 	json_t *config;
 	char **layers;	/* chain ids, base first */
 	int64_t *sizes; /* of them, -1 not known; NULL: none is */
 	char **tags;	/* familiar, oldest first */
 	char **digests; /* likewise, of registries' manifests */
 	int64_t size, created_ns;
-	bool hidden; /* deleted while containers use its layers */
+	bool hidden;		 /* deleted while containers use its layers */
+	char *parent, *step_key; /* what it was made from here and by which step, else NULL */
 };
 
 /* images.c */
@@ -58,6 +58,9 @@ void tag_unlink(struct images *im, const char *name);
 int tag_drop(struct images *im, const char *name, struct err *e) MUST_CHECK; /* row and memory */
 /* "repo[:tag]" with @tag (NULL: its own, or latest) -> the familiar name */
 int tag_name(const char *repo, const char *tag, char **ret, struct err *e) MUST_CHECK;
+
+/* step.c */
+int steps_load(struct images *im, struct err *e) MUST_CHECK;
 
 /* digest.c: "busybox@sha256:..", what a registry calls an image; a row among the tags */
 /* in memory; taken from the image that had it */

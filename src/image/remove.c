@@ -137,7 +137,9 @@ static int delete_it(struct removal *rm, struct err *e)
 		if (r < 0 || !parent || !rm->prune)
 			return r;
 		rm->i = map_get(rm->im->by_id, parent);
-		if (!rm->i || rm->i->tags || rm->i->digests || image_has_children(rm->im, rm->i) ||
+		/* one that says no parent was not made here: the user's own */
+		if (!rm->i || rm->i->tags || rm->i->digests || !rm->i->parent ||
+		    image_has_children(rm->im, rm->i) ||
 		    (rm->used_by && rm->used_by(parent, rm->container, rm->data)))
 			return 0;
 	}

@@ -96,6 +96,13 @@ int tag_name(const char *repo, const char *tag, char **ret, struct err *e)
 	return r;
 }
 
+int image_name_check(const char *name, struct err *e)
+{
+	auto_free char *familiar = NULL;
+
+	return tag_name(name, NULL, &familiar, e);
+}
+
 int image_tag(struct images *im, struct image *i, const char *repo, const char *tag, struct err *e)
 {
 	auto_free char *name = NULL, *canonical = NULL;

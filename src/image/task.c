@@ -361,7 +361,7 @@ static int spawn(struct helper_child *h, const struct helper_task *t, const stru
 	int r;
 
 	s.argv = argv;
-	s.in = e->in;
+	s.in = e->in >= 0 ? e->in : t->file;
 	s.out = e->out >= 0 ? e->out : t->out;
 	s.fds = fds;
 	s.n_fds = 1;

@@ -35,9 +35,10 @@ struct helper_task {
 	const json_t *request;	/* NULL: none */
 	int root;		/* a detached mount, stays the caller's; negative: none */
 	bool in;		/* helper_write() will be used */
+	int file;		/* its input instead, stays the caller's; negative: none */
 	int out;		/* where its output goes, stays the caller's; negative: ops->out */
 };
-#define HELPER_TASK_INIT ((struct helper_task){.root = -1, .out = -1})
+#define HELPER_TASK_INIT ((struct helper_task){.root = -1, .file = -1, .out = -1})
 
 /* ERR_UNAVAILABLE: too many run already */
 int helper_start(struct images *im, const struct helper_task *t, const struct helper_ops *ops,

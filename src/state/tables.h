@@ -87,6 +87,14 @@ int image_put(struct db *d, const struct image_row *r, struct err *e) MUST_CHECK
 int image_del(struct db *d, const char *id, struct err *e) MUST_CHECK; /* tags go too */
 int image_each(struct db *d, int (*fn)(const struct image_row *r, void *data), void *data,
 	       struct err *e) MUST_CHECK;
+struct image_step_row { /* goes with its image */
+	const char *image_id;
+	const char *parent_id; /* "": made from nothing */
+	const char *key;       /* of the step that made it from its parent */
+};
+int image_step_put(struct db *d, const struct image_step_row *r, struct err *e) MUST_CHECK;
+int image_step_each(struct db *d, int (*fn)(const struct image_step_row *r, void *data), void *data,
+		    struct err *e) MUST_CHECK;
 int tag_put(struct db *d, const char *tag /* "docker.io/library/x:latest" canonical */,
 	    const char *image_id, struct err *e) MUST_CHECK;
 int tag_del(struct db *d, const char *tag, struct err *e) MUST_CHECK;

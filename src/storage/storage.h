@@ -56,6 +56,8 @@ int storage_unmount(struct storage *s, const char *id,
 bool storage_mounted(struct storage *s, const char *id);
 void storage_container_remove(struct storage *s,
 			      const char *id); /* unmount, rename to trash, delete by job */
+/* a directory of this name belongs to no container: its maker sweeps it at the next start */
+#define STORAGE_BUILD_PREFIX "build-"
 int storage_container_each(struct storage *s, int (*fn)(const char *id, void *data),
 			   void *data) MUST_CHECK;
 

@@ -88,8 +88,8 @@ static void routes(void)
 		{"GET", "/swarm", NULL, NULL, 503, SWARM},
 		{"GET", "/v1.41/services", NULL, NULL, 503, SWARM},
 		{"POST", "/secrets/create", NULL, "{}", 503, SWARM},
-		{"POST", "/v1.41/build?t=x", NULL, NULL, 501,
-		 "{\"message\":\"POST /v1.41/build is not implemented by this engine\"}\n"},
+		{"POST", "/v1.41/session?t=x", NULL, NULL, 501,
+		 "{\"message\":\"POST /v1.41/session is not implemented by this engine\"}\n"},
 		{"GET", "/plugins/a/b/c:1/json", NULL, NULL, 501,
 		 "{\"message\":\"GET /plugins/a/b/c:1/json is not implemented by this engine\"}\n"},
 		{"POST", "/images/create?fromImage=X&tag=latest", NULL, NULL, 400,
@@ -218,7 +218,7 @@ static void leaving(void)
 		"Content-Length: 50\r\n\r\n{\"Name\":",
 		"POST /networks/create HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: "
 		"chunked\r\n\r\n5\r\n{\"Na",
-		"POST /build HTTP/1.1\r\nHost: x\r\nContent-Length: 5000\r\n\r\nabc",
+		"POST /session HTTP/1.1\r\nHost: x\r\nContent-Length: 5000\r\n\r\nabc",
 	};
 	static const struct ask alive = {"GET", "/plugins", NULL, NULL, 200, "[]\n"};
 
