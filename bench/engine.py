@@ -17,7 +17,7 @@ import testbed
 
 TOP = testbed.TOP
 IMAGE = "bench:1"
-PROGRAMS = {"atolld": ("atolld", "atoll-dns", "conmon"), "podman": ("podman", "conmon", "aardvark-dns", "netavark"),
+PROGRAMS = {"atolld": ("atolld", "atoll-dns", "atoll-shim"), "podman": ("podman", "conmon", "aardvark-dns", "netavark"),
             "dockerd": ("dockerd", "containerd", "containerd-shim", "docker-proxy")}
 
 

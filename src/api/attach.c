@@ -5,8 +5,9 @@
  * stream=1 (also before the container runs) gives the live streams. With logs=1 as well all output
  * comes from the log, first what is there and then as it grows, until the container ends: so no
  * byte is lost or doubled where one goes over into the other; the attachment then carries only the
- * input. Either way stdin goes to the process as it comes.
- * Over a websocket (GET .../attach/ws) both outputs come as they are, without frames.
+ * input, and sees to it that unfinished lines are in the log at once. Either way stdin goes to the
+ * process as it comes. Over a websocket (GET .../attach/ws) both outputs come as they are, without
+ * frames.
  */
 
 #include <stdlib.h>
@@ -77,12 +78,11 @@ static void detached(void *data)
 
 /* ---- the log ---- */
 
-static int log_line(int stream, int64_t ns, const char *text, size_t len, void *data)
+static int log_line(const struct log_line *line, void *data)
 {
 	struct attach *a = data;
 
-	(void)ns;
-	return pump_put(a->pump, stream, text, len);
+	return pump_put(a->pump, line->stream, line->text, line->len);
 }
 
 static void log_done(void *data)
@@ -159,14 +159,13 @@ static struct attach *attach_new(struct api_call *c, struct container *k,
 }
 
 /* All that may fail, before the answer, so that it has a status. */
-static int connect_all(struct attach *a, struct container *k, const struct pump_config *config,
-		       bool logs, bool stream, struct err *e)
+static int connect_all(struct attach *a, struct container *k, bool logs, bool stream, struct err *e)
 {
 	struct rt_attach_ops ops = logs ? pump_input_ops(a->pump) : pump_ops(a->pump);
 	struct attachment *at;
 	int r = logs ? open_log(a, k, stream, e) : 0;
 
-	if (r < 0 || !stream || (logs && !config->in))
+	if (r < 0 || !stream)
 		return r;
 	r = engine_attach(k, &ops, &at, e);
 	if (r >= 0)
@@ -192,7 +191,7 @@ static void attach_call(struct api_call *c, bool websocket)
 	}
 	if (r >= 0) {
 		a = attach_new(c, k, &config);
-		r = a ? connect_all(a, k, &config, logs, stream, &e) : err_nomem(&e);
+		r = a ? connect_all(a, k, logs, stream, &e) : err_nomem(&e);
 	}
 	if (r < 0) {
 		if (a)

@@ -58,11 +58,12 @@ static void state_json(struct jsonw *w, const struct container *k)
 	jsonw_end_object(w);
 }
 
-static bool no_log(const struct container *k)
+/* Docker names the file of this driver only. */
+static bool shows_log(const struct container *k)
 {
 	const json_t *driver = json_get(json_get(container_host_config(k), "LogConfig"), "Type");
 
-	return streq(json_string_value(driver), "none");
+	return streq(json_string_value(driver), "json-file");
 }
 
 static void paths_json(struct jsonw *w, struct container *k)
@@ -74,7 +75,7 @@ static void paths_json(struct jsonw *w, struct container *k)
 	jsonw_strf(w, "ResolvConfPath", "%s/resolv.conf", dir);
 	jsonw_strf(w, "HostnamePath", "%s/hostname", dir);
 	jsonw_strf(w, "HostsPath", "%s/hosts", dir);
-	jsonw_str(w, "LogPath", no_log(k) || container_log_path(k, &log) < 0 ? "" : log);
+	jsonw_str(w, "LogPath", shows_log(k) && container_log_path(k, &log) >= 0 ? log : "");
 }
 
 static void lower_dirs(struct jsonw *w, struct container *k, const struct api_call *c)

@@ -8,6 +8,7 @@
 
 #include "api/logs.h"
 
+#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -22,7 +23,7 @@ struct logs {
 	struct http_stream *s;
 	struct log_reader *reader;
 	struct waiter *wait;
-	bool tty, stamps;
+	bool tty, stamps, details;
 	bool inside[3]; /* the last record of the stream was no whole line: no new time stamp */
 };
 
@@ -42,19 +43,73 @@ static void gone(void *data)
 	logs_free(l);
 }
 
-static int line(int stream, int64_t ns, const char *text, size_t len, void *data)
+/* Go's url.QueryEscape */
+static void query_escape(const char *s, struct buf *out)
 {
-	auto_buf struct buf piece = BUF_INIT(LIMIT_LOG_LINE + 256),
-			    out = BUF_INIT(2 * LIMIT_LOG_LINE);
-	struct logs *l = data;
+	for (; *s; s++) {
+		unsigned char c = (unsigned char)*s;
+
+		if (isalnum(c) || strchr("-_.~", c))
+			(void)buf_putc(out, *s);
+		else if (c == ' ')
+			(void)buf_putc(out, '+');
+		else
+			(void)buf_printf(out, "%%%02X", c);
+	}
+}
+
+static int by_name(const void *a, const void *b)
+{
+	return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+/* Sorted by key; nothing where the log has none. */
+static void details_text(const char *attrs, size_t len, struct buf *out)
+{
+	auto_json json_t *all = NULL;
+	const char *keys[64], *key;
+	size_t n = 0;
+	json_t *v;
+
+	if (!attrs || json_read(attrs, len, &all, NULL) < 0)
+		return;
+	json_object_foreach(all, key, v) if (json_is_string(v) && n < ARRAY_SIZE(keys))
+		keys[n++] = key;
+	qsort(keys, n, sizeof(keys[0]), by_name);
+	for (size_t i = 0; i < n; i++) {
+		(void)buf_puts(out, i ? "," : "");
+		query_escape(keys[i], out);
+		(void)buf_putc(out, '=');
+		query_escape(json_string_value(json_object_get(all, keys[i])), out);
+	}
+}
+
+/* What comes before the text of a line: the time, and the attributes as "key=value,key=value ". */
+static void prefix(struct logs *l, const struct log_line *line, struct buf *out)
+{
 	char when[RFC3339_SIZE];
+
+	if (l->inside[line->stream])
+		return;
+	if (l->stamps)
+		(void)buf_printf(out, "%s ", clock_rfc3339(line->ns, when));
+	if (l->details) {
+		details_text(line->attrs, line->attrs_len, out);
+		(void)buf_putc(out, ' ');
+	}
+}
+
+static int line(const struct log_line *line, void *data)
+{
+	auto_buf struct buf piece = BUF_INIT(2 * LIMIT_LOG_LINE),
+			    out = BUF_INIT(4 * LIMIT_LOG_LINE);
+	struct logs *l = data;
 	int r;
 
-	if (l->stamps && !l->inside[stream])
-		(void)buf_printf(&piece, "%s ", clock_rfc3339(ns, when));
-	l->inside[stream] = !len || text[len - 1] != '\n';
-	(void)buf_add(&piece, text, len);
-	(void)stream_frame(&out, l->tty, stream, buf_str(&piece), piece.len);
+	prefix(l, line, &piece);
+	l->inside[line->stream] = !line->len || line->text[line->len - 1] != '\n';
+	(void)buf_add(&piece, line->text, line->len);
+	(void)stream_frame(&out, l->tty, line->stream, buf_str(&piece), piece.len);
 	r = buf_err(&piece) < 0 ? buf_err(&piece) : buf_err(&out);
 	if (r == 0)
 		r = http_stream_write(l->s, out.data, out.len);
@@ -127,12 +182,17 @@ int container_log_open(struct engine *en, struct container *k, struct log_query 
 {
 	const json_t *driver = json_get(json_get(container_host_config(k), "LogConfig"), "Type");
 	auto_free char *path = NULL;
+	int r;
 
 	if (streq(json_string_value(driver), "none"))
 		return err_set(e, ERR_UNSUPPORTED, ENOTSUP,
 			       "configured logging driver does not support reading");
 	if (container_log_path(k, &path) < 0)
 		return err_nomem(e);
+	/* its folder is watched for the file to come */
+	r = container_log_folder(k, path);
+	if (r < 0)
+		return err_sys(e, -r, "%s", path);
 	q->path = path; /* copied by the reader */
 	return log_reader_open(engine_loop(en), q, ops, ret, e);
 }
@@ -145,6 +205,7 @@ static int begin(const struct api_call *c, struct logs *l, struct container *k, 
 
 	l->tty = container_tty(k);
 	l->stamps = api_query_bool(c, "timestamps", false);
+	l->details = api_query_bool(c, "details", false);
 	q.follow = q.follow && container_running(k);
 	if (r >= 0)
 		r = container_log_open(c->en, k, &q, &ops, &l->reader, e);

@@ -277,7 +277,12 @@ static void on_writable(void *d)
 struct rt_attach_ops pump_ops(struct pump *p)
 {
 	return (struct rt_attach_ops){
-		.output = on_output, .closed = on_closed, .writable = on_writable, .data = p};
+		.output = on_output,
+		.closed = on_closed,
+		.writable = on_writable,
+		.data = p,
+		.what = (p->config.in ? 0 : RT_ATTACH_NO_INPUT) |
+			(p->config.out || p->config.err ? 0 : RT_ATTACH_NO_OUTPUT)};
 }
 
 struct rt_attach_ops pump_input_ops(struct pump *p)
@@ -285,7 +290,9 @@ struct rt_attach_ops pump_input_ops(struct pump *p)
 	return (struct rt_attach_ops){.output = on_unused_output,
 				      .closed = on_input_closed,
 				      .writable = on_writable,
-				      .data = p};
+				      .data = p,
+				      .what = RT_ATTACH_NO_OUTPUT | RT_ATTACH_LOG |
+					      (p->config.in ? 0 : RT_ATTACH_NO_INPUT)};
 }
 
 void pump_attached(struct pump *p, struct attachment *a)

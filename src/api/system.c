@@ -85,7 +85,6 @@ void system_version(struct api_call *c)
 	jsonw_array(&w, "Components");
 	engine_component(&w, &un);
 	component(&w, runtime_name(rt), runtime_version(rt));
-	component(&w, "conmon", runtime_conmon_version(rt));
 	jsonw_end_array(&w);
 	jsonw_str(&w, "Version", ATOLL_VERSION);
 	jsonw_strf(&w, "ApiVersion", VERSION_TEXT(API_VERSION_MAX));
@@ -219,7 +218,7 @@ static void info_abilities(struct jsonw *w, const struct api_call *c)
 	jsonw_i64(w, "NFd", descriptors());
 	jsonw_i64(w, "NGoroutines", 0);
 	jsonw_str(w, "SystemTime", clock_rfc3339_short(clock_real_ns(), now));
-	jsonw_str(w, "LoggingDriver", "json-file");
+	jsonw_str(w, "LoggingDriver", config->log_driver ? config->log_driver : "json-file");
 	jsonw_str(w, "CgroupDriver", "cgroupfs");
 	jsonw_str(w, "CgroupVersion", a->v2 ? "2" : "1");
 	jsonw_i64(w, "NEventsListener", (int64_t)engine_events_subscribers(en));

@@ -54,14 +54,17 @@ static void on_writable(void *d)
 
 static struct rt_attach_ops relay(struct attachment *a)
 {
-	return (struct rt_attach_ops){
-		.output = on_output, .closed = on_closed, .writable = on_writable, .data = a};
+	return (struct rt_attach_ops){.output = on_output,
+				      .closed = on_closed,
+				      .writable = on_writable,
+				      .data = a,
+				      .what = a->ops.what};
 }
 
 static int open_one(struct attachment *a, struct err *e)
 {
 	struct rt_attach_ops ops = relay(a);
-	int r = rt_attach_open(a->c->en->runtime, a->c->id, NULL, &ops, &a->rt, e);
+	int r = rt_attach_open(a->c->en->runtime, a->c->id, &ops, &a->rt, e);
 
 	if (r < 0)
 		return r;

@@ -57,6 +57,8 @@ void daemon_config_done(struct daemon_config *c)
 		free(texts[i]);
 	free(c->pools);
 	json_decref(c->network_opts);
+	json_decref(c->log_opts);
+	free(c->log_driver);
 	*c = (struct daemon_config){0};
 }
 

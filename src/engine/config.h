@@ -30,6 +30,8 @@ struct daemon_config {
 	size_t n_pools;
 	char *bip, *bip6, *fixed_cidr, *fixed_cidr_v6, *default_gateway, *default_gateway_v6;
 	json_t *network_opts; /* --default-network-opt: driver -> {name: value}, or NULL */
+	char *log_driver;     /* of containers that name none; NULL: json-file */
+	json_t *log_opts;     /* object of strings, or NULL */
 	char **host_gateway_ips;
 	char *ip, *cgroup_parent, *firewall, *metrics_addr, *group, *init_path;
 	char **dns, **dns_search, **dns_opts;

@@ -56,7 +56,8 @@ static void show_json(const json_t *v, struct buf *out)
 
 static void show_given(const struct option *o, char *const *values, struct buf *out)
 {
-	bool list = o->kind == OPT_LIST || o->kind == OPT_POOL || o->kind == OPT_NETOPT;
+	bool list = o->kind == OPT_LIST || o->kind == OPT_POOL || o->kind == OPT_NETOPT ||
+		    o->kind == OPT_LOGOPT;
 	size_t n = strv_len(values);
 
 	if (!list) { /* the last one counts */
@@ -176,6 +177,25 @@ static int read_proxies(struct daemon_config *c, const json_t *file, struct err 
 	return r;
 }
 
+/* {"max-size": "10m"} */
+static int read_log_opts(struct daemon_config *c, const struct option *o, const json_t *file,
+			 struct err *e)
+{
+	json_t *all = NULL, *v;
+	const char *key;
+	int r = json_get_strmap(file, "Config", option_key(o), &all, e);
+
+	json_object_foreach(r >= 0 ? all : NULL, key, v)
+	{
+		auto_free char *text = str_printf("%s=%s", key, json_string_value(v));
+
+		r = text ? option_set(c, o, text, e) : err_nomem(e);
+		if (r < 0)
+			break;
+	}
+	return r;
+}
+
 static int read_list(struct daemon_config *c, const struct option *o, const json_t *file,
 		     struct err *e)
 {
@@ -223,6 +243,8 @@ static int read_one(struct daemon_config *c, const struct option *o, const json_
 		return read_network_opts(c, o, file, e);
 	if (o->kind == OPT_PROXIES)
 		return read_proxies(c, file, e);
+	if (o->kind == OPT_LOGOPT)
+		return read_log_opts(c, o, file, e);
 	if (o->kind == OPT_LIST)
 		return read_list(c, o, file, e);
 	if (o->kind == OPT_U32)

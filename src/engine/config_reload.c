@@ -69,6 +69,8 @@ static bool same(const struct option *o, const struct daemon_config *a,
 	case OPT_NETOPT:
 		return a->network_opts == b->network_opts ||
 		       json_equal(a->network_opts, b->network_opts);
+	case OPT_LOGOPT:
+		return a->log_opts == b->log_opts || json_equal(a->log_opts, b->log_opts);
 	case OPT_ALWAYS:
 	case OPT_PROXIES:
 	case OPT_IGNORED:

@@ -226,9 +226,13 @@ const struct option options[] = {
 	{"ipv6", 0, NULL, OPT_BOOL, AT(ipv6), NULL, "the default bridge has IPv6 as well"},
 	{"label", 0, "labels", OPT_LIST, AT(labels), check_label, "key=value labels of the engine"},
 	{"live-restore", 0, NULL, OPT_ALWAYS, 0, NULL, "containers outlive the engine: always on"},
+	{"log-driver", 0, NULL, OPT_STR, AT(log_driver), NULL,
+	 "log driver of containers that name none: json-file, local or none"},
 	{"log-format", 0, NULL, OPT_FORMAT, 0, NULL, "text or json (default text)"},
 	{"log-level", 'l', NULL, OPT_LEVEL, 0, NULL,
 	 "debug, info, warn, error or fatal (default info)"},
+	{"log-opt", 0, "log-opts", OPT_LOGOPT, AT(log_opts), NULL,
+	 "NAME=VALUE: options of that driver"},
 	{"max-concurrent-downloads", 0, NULL, OPT_U32, AT(max_downloads), check_downloads,
 	 "layers that are pulled at once (default 3)"},
 	{"max-concurrent-uploads", 0, NULL, OPT_U32, AT(max_uploads), check_uploads,
@@ -287,8 +291,6 @@ const struct option options[] = {
 	IGNORED_BOOL("ip-forward-no-drop"),
 	IGNORED_BOOL("ip6tables"),
 	IGNORED_BOOL("iptables"),
-	IGNORED("log-driver"),
-	IGNORED_KEY("log-opt", "log-opts"),
 	IGNORED("network-control-plane-mtu"),
 	IGNORED("network-diagnostic-port"),
 	IGNORED_KEY("node-generic-resource", "node-generic-resources"),
@@ -374,6 +376,20 @@ static int set_network_opt(struct daemon_config *c, const char *value, struct er
 		       : 0;
 }
 
+/* "max-size=10m" */
+static int set_log_opt(struct daemon_config *c, const char *value, struct err *e)
+{
+	const char *eq = strchr(value, '=');
+	auto_free char *key = eq ? strndup(value, (size_t)(eq - value)) : NULL;
+
+	if (!eq || eq == value)
+		return err_invalid(e, "bad format for log-opt: %s", value);
+	if (!c->log_opts)
+		c->log_opts = json_object();
+	return !key || json_object_set_new(c->log_opts, key, json_string(eq + 1)) < 0 ? err_nomem(e)
+										      : 0;
+}
+
 static int set_bool(const char *value, bool *ret, struct err *e)
 {
 	return parse_bool(value, ret) < 0 ? err_invalid(e,
@@ -455,6 +471,8 @@ int option_set(struct daemon_config *c, const struct option *o, const char *valu
 		return set_network_opt(c, value, e);
 	case OPT_PROXIES: /* a key of daemon.json alone */
 		return err_invalid(e, "it is no flag");
+	case OPT_LOGOPT:
+		return set_log_opt(c, value, e);
 	case OPT_ALWAYS:
 	case OPT_IGNORED:
 	case OPT_IGNORED_BOOL:
@@ -481,6 +499,7 @@ static const char *type_word(const struct option *o)
 	case OPT_POOL:
 		return " pool-options";
 	case OPT_NETOPT:
+	case OPT_LOGOPT:
 		return " map";
 	default:
 		return " string";

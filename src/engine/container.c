@@ -461,15 +461,6 @@ const char *container_dir(struct container *c, char *out, size_t room)
 	return storage_container_dir(c->en->storage, c->id, out, room);
 }
 
-int container_log_path(const struct container *c, char **ret)
-{
-	char dir[4096];
-
-	*ret = str_printf("%s/%s.log",
-			  storage_container_dir(c->en->storage, c->id, dir, sizeof(dir)), c->id);
-	return *ret ? 0 : -ENOMEM;
-}
-
 void container_event_more(struct container *c, const char *action, json_t *more)
 {
 	json_t *labels = jo(c->config, "Labels");

@@ -14,6 +14,7 @@
 #include "base/log.h"
 #include "base/str.h"
 #include "engine/life_internal.h"
+#include "engine/logging.h"
 
 static int choose_name(struct engine *en, const char *name, struct container *c, struct err *e)
 {
@@ -121,6 +122,8 @@ static int build(struct container *c, const char *name, json_t *body, struct ima
 		r = default_paths(c, e);
 	if (r >= 0)
 		r = default_label(c, e);
+	if (r >= 0)
+		r = logging_merge(c->en->config, c->host_config, e);
 	if (r >= 0)
 		r = choose_name(c->en, name, c, e);
 	if (r >= 0)
@@ -260,6 +263,7 @@ int engine_create_as(struct engine *en, unsigned api, const char *name, json_t *
 		return r;
 	}
 	image_hold(en->images, c->image_id);
+	rt_warm(c->en->runtime, c->en->jobs); /* a start is likely to follow */
 	container_event(c, "create", NULL, NULL);
 	*ret = TAKE_PTR(c);
 	return 0;

@@ -19,6 +19,7 @@
 #include "base/str.h"
 #include "engine/life_internal.h"
 #include "engine/locks.h"
+#include "engine/logging.h"
 #include "engine/programs.h"
 
 #define LIFE_WAIT_MS   30000
@@ -189,9 +190,10 @@ static int open_store(struct engine *en, const struct programs *p, struct err *e
 	return r;
 }
 
-static int open_runtime(struct engine *en, struct err *e)
+static int open_runtime(struct engine *en, const struct programs *p, struct err *e)
 {
 	struct runtime_config rc = {.exec_root = en->config->exec_root,
+				    .shim = p->shim,
 				    .cgroup_parent = en->config->cgroup_parent,
 				    .life_fd = en->life_fd};
 	int r = runtime_open(en->loop, &rc, &en->runtime, e);
@@ -324,6 +326,11 @@ int engine_open(struct loop *l, const struct daemon_config *config, struct engin
 	r = open_maps(en, e);
 	if (r >= 0)
 		r = programs_find(config->lib_dir, &p) < 0 ? err_nomem(e) : 0;
+	if (r >= 0) {
+		r = logging_check(config->log_driver ? config->log_driver : "json-file",
+				  config->log_opts, e);
+		r = r < 0 ? err_wrap(e, "failed to set log opts") : 0;
+	}
 	if (r >= 0)
 		r = en->life_fd = lock_life(config->exec_root, LIFE_WAIT_MS, e);
 	if (r >= 0)
@@ -333,7 +340,7 @@ int engine_open(struct loop *l, const struct daemon_config *config, struct engin
 	if (r >= 0)
 		r = open_store(en, &p, e);
 	if (r >= 0)
-		r = open_runtime(en, e);
+		r = open_runtime(en, &p, e);
 	if (r >= 0)
 		r = open_net(en, &p, e);
 	if (r >= 0)

@@ -108,7 +108,9 @@ void container_command(const struct container *c,
 		       struct buf *out); /* path and arguments, as ps shows them */
 char *container_argv0(const struct container *c,
 		      json_t **ret_args); /* malloc'ed Path; new array Args */
+/* where its log is (also of one that has none); the folder, where it is one of its own */
 int container_log_path(const struct container *c, char **ret) MUST_CHECK;
+int container_log_folder(const struct container *c, const char *path) MUST_CHECK;
 const char *container_dir(struct container *c, char *out, size_t room);
 /* network mode: "bridge" for default; the peer of container:X (id, or NULL) */
 const char *container_network_mode(const struct container *c);

@@ -202,6 +202,7 @@ int engine_exec_create(struct container *c, json_t *body, struct exec **ret, str
 		r = parse(x, body, e);
 	if (r < 0)
 		return r;
+	rt_warm(c->en->runtime, c->en->jobs); /* its start is likely to follow */
 	rand_id(x->id);
 	x->c = c;
 	x->en = c->en;
@@ -350,6 +351,7 @@ int engine_exec_start(struct exec *x, bool detach, bool tty, const struct rt_att
 		rx.user = js(x->c->config, "User");
 	if (!rx.cwd && *js(x->c->config, "WorkingDir"))
 		rx.cwd = js(x->c->config, "WorkingDir");
+	rt_warm(x->c->en->runtime, x->c->en->jobs);
 	x->cb = cb;
 	x->data = data;
 	x->started = x->running = x->starting = true;

@@ -16,6 +16,7 @@ enum option_kind {
 	OPT_POOL,	  /* pools_text; objects in daemon.json */
 	OPT_NETOPT,	  /* network_opts; an object of objects in daemon.json */
 	OPT_PROXIES,	  /* the three proxies; an object in daemon.json, no flag */
+	OPT_LOGOPT,	  /* log_opts; an object in daemon.json */
 	OPT_ALWAYS,	  /* a switch that is always on here: off is told in @ignored */
 	OPT_IGNORED,	  /* takes a value that means nothing here */
 	OPT_IGNORED_BOOL, /* likewise a switch */

@@ -13,6 +13,7 @@ void programs_done(struct programs *p)
 	free(p->dns);
 	free(p->helper);
 	free(p->registry);
+	free(p->shim);
 	free(p->builtin);
 	*p = (struct programs){0};
 }
@@ -53,7 +54,8 @@ int programs_find(const char *lib_dir, struct programs *ret)
 	ret->dns = str_printf("%s/atoll-dns", dir);
 	ret->helper = str_printf("%s/atoll-helper", dir);
 	ret->registry = str_printf("%s/atoll-registry", dir);
-	if (!ret->dns || !ret->helper || !ret->registry || !ret->builtin) {
+	ret->shim = str_printf("%s/atoll-shim", dir);
+	if (!ret->dns || !ret->helper || !ret->registry || !ret->shim || !ret->builtin) {
 		programs_done(ret);
 		return -ENOMEM;
 	}

@@ -5,8 +5,8 @@
 #include "base/auto.h"
 
 struct programs {
-	char *dns, *helper, *registry; /* atoll-dns, atoll-helper, atoll-registry */
-	char *builtin;		       /* busybox.tar; NULL: this build has none */
+	char *dns, *helper, *registry, *shim; /* atoll-dns, atoll-helper, atoll-registry, ... */
+	char *builtin;			      /* busybox.tar; NULL: this build has none */
 };
 
 /* @lib_dir (or NULL): all of them there; else beside the running program as in the build tree; else

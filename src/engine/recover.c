@@ -8,7 +8,7 @@
  *   REMOVING            the removal is finished
  *   starting            a start that was not committed: undone
  *   RUNNING, alive      adopted: the runtime watches it again, net/ mends what is missing
- *   RUNNING, gone       its exit is told now, with conmon's exit code (255 where there is none)
+ *   RUNNING, gone       its exit is told now, with the shim's exit code (255 where there is none)
  *   at rest             leftovers of the runtime go (it died between exit and clean-up)
  *
  * Whatever does not run then meets its restart policy, or --rm, by the way every exit takes
@@ -25,11 +25,12 @@
 #include "base/log.h"
 #include "base/str.h"
 #include "engine/life_internal.h"
+#include "engine/logging.h"
 #include "engine/mounts.h"
 #include "runtime/control.h"
 
 #define EXIT_UNKNOWN 255
-#define EXIT_WAIT_MS 1000 /* in all, for conmons that are just writing an exit code */
+#define EXIT_WAIT_MS 1000 /* in all, for shims that are just writing an exit code */
 
 struct loading {
 	struct engine *en;
@@ -61,6 +62,7 @@ static int load_container(const struct container_row *row, void *data)
 		container_free(c);
 		return err_nomem(l->e);
 	}
+	logging_migrate(c);
 	image_hold(l->en->images, c->image_id);
 	return 0;
 }
@@ -308,7 +310,7 @@ static void sweep_endpoints(struct engine *en)
 	}
 }
 
-/* A half-made start counts as unknown to the runtime: its conmon may be creating the container
+/* A half-made start counts as unknown to the runtime: its shim may be creating the container
  * still, and must be gone before anything is undone. */
 static bool known_to_run(const char *id, void *data)
 {

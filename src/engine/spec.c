@@ -58,7 +58,7 @@ static const struct field config_fields[] = {
 static const struct field host_fields[] = {
 	{"Binds", T_STRS, "null"},
 	{"ContainerIDFile", T_STR, "\"\""},
-	{"LogConfig", T_OBJ, "{\"Type\":\"json-file\",\"Config\":{}}"},
+	{"LogConfig", T_OBJ, "{\"Type\":\"\",\"Config\":{}}"}, /* logging.c fills it */
 	{"NetworkMode", T_STR, "\"default\""},
 	{"PortBindings", T_OBJ, "{}"},
 	{"RestartPolicy", T_OBJ, "{\"Name\":\"no\",\"MaximumRetryCount\":0}"},
@@ -368,9 +368,6 @@ int spec_normalise(const json_t *body, const json_t *image_config, json_t **ret_
 		(void)json_object_set_new(host, "Runtime", json_string("crun"));
 	if (!*js(jo(host, "RestartPolicy"), "Name"))
 		(void)json_object_set_new(jo(host, "RestartPolicy"), "Name", json_string("no"));
-	if (!*js(jo(host, "LogConfig"), "Type"))
-		(void)json_object_set_new(host, "LogConfig",
-					  json_pack("{s:s,s:{}}", "Type", "json-file", "Config"));
 	*ret_config = TAKE_PTR(config);
 	*ret_host = TAKE_PTR(host);
 	return 0;

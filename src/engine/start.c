@@ -9,7 +9,7 @@
  *   network  namespace, links, names, ports: net/
  *   files    hosts, hostname, resolv.conf
  *   spec     config.json
- *   create   conmon and the runtime: the process exists, stopped before its first instruction
+ *   create   the shim and the runtime: the process exists, stopped before its first instruction
  *   attach   clients that attached before get their streams: no byte is lost
  *   start    the process runs
  *   commit   the store says "running"
@@ -25,6 +25,7 @@
 #include "base/log.h"
 #include "base/str.h"
 #include "engine/life_internal.h"
+#include "engine/logging.h"
 #include "engine/mounts.h"
 
 struct start {
@@ -202,19 +203,19 @@ static void created(int pid_or_err, const struct err *e, void *data)
 static int do_create(struct steps *st, void *ctx, struct err *e)
 {
 	struct container *c = ((struct start *)ctx)->c;
-	auto_free char *log = NULL;
+	struct logging log;
 	struct rt_create rc = {.id = c->id,
 			       .tty = jb(c->config, "Tty"),
 			       .open_stdin = jb(c->config, "OpenStdin"),
 			       .stdin_once = jb(c->config, "StdinOnce")};
-	int r;
+	int r = logging_open(c, &log, e);
 
 	(void)st;
-	if (!streq(js(jo(c->host_config, "LogConfig"), "Type"), "none") &&
-	    container_log_path(c, &log) < 0)
-		return err_nomem(e);
-	rc.log_path = log;
+	if (r < 0)
+		return r;
+	rc.log = log.log;
 	r = rt_create(c->en->runtime, &rc, created, ctx, e);
+	logging_done(&log);
 	return r < 0 ? r : STEP_WAIT;
 }
 
@@ -412,6 +413,7 @@ static void verb_done(int result, const struct err *e, void *data)
 
 static void verb_turn(struct container *c, void *data)
 {
+	rt_warm(c->en->runtime, c->en->jobs);
 	restart_cancel(c);
 	c->failures = 0;
 	if (c->st.status != CONTAINER_RUNNING)

@@ -160,13 +160,11 @@ static int check_names(const json_t *config, const json_t *host, struct err *e)
 
 static int check_unsupported(struct engine *en, const json_t *host, struct err *e)
 {
-	const char *rt = js(host, "Runtime"), *log = js(jo(host, "LogConfig"), "Type");
+	const char *rt = js(host, "Runtime");
 
 	(void)en;
 	if (!streq(rt, "crun") && !streq(rt, "runc") && !streq(rt, "io.containerd.runc.v2"))
 		return err_invalid(e, "unknown or invalid runtime name: %s", rt);
-	if (!streq(log, "json-file") && !streq(log, "local") && !streq(log, "none"))
-		return err_invalid(e, "logger: no log driver named '%s' is registered", log);
 	return check_device_requests(jo(host, "DeviceRequests"), e);
 }
 

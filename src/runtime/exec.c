@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * exec.c - one more process in a running container, by a conmon of its own
+ * exec.c - one more process in a running container, by a shim of its own
  *
- * With --exec-attach conmon waits until we are attached before the process runs, so that no byte is
- * lost. The exit code comes by the sync pipe; the folder run/<id>/exec/<eid> is removed then.
+ * The shim is born with our end of its attach socket, so that no byte is lost. The exit code comes
+ * by the status socket; the folder run/<id>/exec/<eid> is removed then.
  */
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "base/fs.h"
 #include "base/log.h"
@@ -17,7 +18,6 @@
 struct rexec {
 	struct runtime *r;
 	char *id, *exec_id;
-	struct rt_attach_ops ops;
 	struct rt_attach *attach;
 	void (*cb)(int pid_or_err, struct rt_attach *a, const struct err *e, void *data);
 	void (*on_exit)(int exit_code, void *data);
@@ -36,14 +36,20 @@ static void rexec_free(struct rexec *x)
 	free(x);
 }
 
-static int attachable(void *data, struct err *e)
+/* Our end becomes the attach. Return: the shim's end */
+static int make_client(struct rexec *x, const struct rt_attach_ops *ops)
 {
-	struct rexec *x = data;
-	int r = rt_attach_open(x->r, x->id, x->exec_id, &x->ops, &x->attach, e);
+	int pair[2], rc;
 
-	if (r >= 0)
-		attach_hold(x->attach, &x->attach);
-	return r;
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+		return -errno;
+	rc = attach_new(x->r, pair[0], ops, &x->attach);
+	if (rc < 0) {
+		(void)close(pair[1]);
+		return rc;
+	}
+	attach_hold(x->attach, &x->attach);
+	return pair[1];
 }
 
 static void made(int pid_or_err, const struct err *e, void *data)
@@ -104,14 +110,14 @@ int rt_exec_start(struct runtime *r, const struct rt_exec *rx, const struct rt_a
 		  void (*cb)(int pid_or_err, struct rt_attach *a, const struct err *e, void *data),
 		  void (*on_exit)(int exit_code, void *data), void *data, struct err *e)
 {
-	struct conmon_args a = {.id = rx->id,
-				.exec_id = rx->exec_id,
-				.tty = rx->tty,
-				.open_stdin = rx->open_stdin,
-				.stdin_once = true,
-				.attach = attach != NULL};
+	struct shim_args a = {.id = rx->id,
+			      .exec_id = rx->exec_id,
+			      .tty = rx->tty,
+			      .open_stdin = rx->open_stdin,
+			      .stdin_once = true,
+			      .client_fd = -EBADF};
 	struct rexec *x = calloc(1, sizeof(*x));
-	struct sync_ops ops = {attachable, made, ended, dropped, x};
+	struct sync_ops ops = {made, ended, dropped, x};
 	int rc;
 
 	if (!x)
@@ -119,12 +125,18 @@ int rt_exec_start(struct runtime *r, const struct rt_exec *rx, const struct rt_a
 	*x = (struct rexec){.r = r, .cb = cb, .on_exit = on_exit, .data = data};
 	x->id = strdup(rx->id);
 	x->exec_id = strdup(rx->exec_id);
-	if (attach)
-		x->ops = *attach;
 	rc = x->id && x->exec_id ? write_process(r, rx, e) : err_nomem(e);
+	if (rc >= 0 && attach) {
+		rc = a.client_fd = make_client(x, attach);
+		rc = rc < 0 ? err_sys(e, -rc, "cannot attach to an exec of %s", rx->id) : rc;
+	}
 	if (rc >= 0)
-		rc = conmon_start(r, &a, &ops, e);
-	if (rc < 0)
+		rc = shim_start(r, &a, &ops, e);
+	(void)fd_close(a.client_fd);
+	if (rc < 0) {
+		if (x->attach)
+			rt_attach_close(x->attach);
 		rexec_free(x);
-	return rc;
+	}
+	return rc < 0 ? rc : 0;
 }

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * exit.c - a container's end: conmon's exit file, and the pidfd beside it
+ * exit.c - a container's end: the shim's exit file, and the pidfd beside it
  *
- * conmon writes <exec-root>/exits/<id> beside and renames it; inotify tells. The container's pidfd
- * tells of its end as well, and conmon's of conmon's: where both ended and a second later there is
- * no exit file, conmon was killed and the code is unknown (255). While conmon lives it is waited
- * for: it may still be writing output.
+ * The shim writes <exec-root>/exits/<id> ("code nanoseconds") beside and renames it; inotify tells.
+ * The container's pidfd tells of its end as well, and the shim's of the shim's: where both ended
+ * and a second later there is no exit file, the shim was killed and the code is unknown (255).
+ * While it lives it is waited for: it may still be reading output.
  */
 
 #include <stdlib.h>
@@ -34,29 +34,46 @@ void proc_free(struct proc *p)
 		return;
 	(void)map_del(p->r->procs, p->id);
 	(void)source_free(p->watch);
-	(void)source_free(p->conmon);
+	(void)source_free(p->shim);
 	(void)source_free(p->grace);
 	(void)fd_close(p->pidfd);
 	free(p);
+}
+
+/* The number at @text up to @end; untouched where there is none. */
+static bool number(const char *text, const char *end, int64_t *ret)
+{
+	char word[24];
+	size_t len = (size_t)(end - text);
+
+	if (!len || len >= sizeof(word))
+		return false;
+	memcpy(word, text, len);
+	word[len] = '\0';
+	return parse_i64(word, ret) >= 0;
 }
 
 int exit_file(const struct runtime *r, const char *id, int *ret_code, int64_t *ret_ns)
 {
 	auto_free char *path = str_printf("%s/exits/%s", r->exec_root, id);
 	auto_buf struct buf text = BUF_INIT(64);
+	int64_t code = UNKNOWN_CODE, ns = 0;
+	const char *s, *p;
 	struct stat st;
-	int64_t code;
 	int rc = path ? fs_read(path, 63, &text) : -ENOMEM;
 
 	if (rc < 0)
 		return rc;
-	while (text.len && strchr(" \n", text.data[text.len - 1]))
-		text.data[--text.len] = '\0';
-	if (parse_i64(buf_str(&text), &code) < 0)
-		code = UNKNOWN_CODE;
+	s = buf_str(&text);
+	p = s + strcspn(s, " \n");
+	(void)number(s, p, &code);
+	p += strspn(p, " ");
+	/* the versions before wrote the code alone: then the file's own time counts */
+	if (!number(p, p + strcspn(p, " \n"), &ns) || ns <= 0)
+		ns = stat(path, &st) < 0 ? clock_real_ns()
+					 : st.st_mtim.tv_sec * NS_PER_S + st.st_mtim.tv_nsec;
 	*ret_code = code < 0 || code > 255 ? UNKNOWN_CODE : (int)code;
-	*ret_ns = stat(path, &st) < 0 ? clock_real_ns()
-				      : st.st_mtim.tv_sec * NS_PER_S + st.st_mtim.tv_nsec;
+	*ret_ns = ns;
 	return 0;
 }
 
@@ -91,7 +108,7 @@ static void grace_over(void *data)
 {
 	struct proc *p = data;
 
-	log_warn("conmon died without an exit code container=%s", p->id);
+	log_warn("the shim died without an exit code container=%s", p->id);
 	proc_exit(p, UNKNOWN_CODE);
 }
 
@@ -105,7 +122,7 @@ static void consider(struct proc *p)
 		tell(p, code, ns);
 		return;
 	}
-	if (p->watch || p->grace || conmon_lives(p->r, p->id))
+	if (p->watch || p->grace || shim_lives(p->r, p->id))
 		return;
 	if (loop_timer(p->r->loop, GRACE_MS, grace_over, p, &p->grace) < 0)
 		grace_over(p);
@@ -118,11 +135,10 @@ static void process_ended(pid_t pid, int status, void *data)
 	(void)pid;
 	(void)status;
 	p->watch = NULL; /* one-shot: freed by the loop */
-	attaches_unblock(p->r, p->id);
 	consider(p);
 }
 
-void conmon_gone(struct runtime *r, const char *id)
+void shim_gone(struct runtime *r, const char *id)
 {
 	struct proc *p = proc_find(r, id);
 
@@ -131,34 +147,34 @@ void conmon_gone(struct runtime *r, const char *id)
 	dels_go_on(r, id);
 }
 
-bool conmon_lives(struct runtime *r, const char *id)
+bool shim_lives(struct runtime *r, const char *id)
 {
 	struct proc *p = proc_find(r, id);
 
-	return (p && p->conmon) || conmon_is_ours(r, id);
+	return (p && p->shim) || shim_is_ours(r, id);
 }
 
-static void adopted_conmon_ended(pid_t pid, int status, void *data)
+static void adopted_shim_ended(pid_t pid, int status, void *data)
 {
 	struct proc *p = data;
 	char id[ID_LEN + 1];
 
 	(void)pid;
 	(void)status;
-	p->conmon = NULL;
+	p->shim = NULL;
 	memcpy(id, p->id, sizeof(id));
-	conmon_gone(p->r, id);
+	shim_gone(p->r, id);
 }
 
-int conmon_watch(struct runtime *r, const char *id)
+int shim_watch(struct runtime *r, const char *id)
 {
 	struct proc *p = proc_find(r, id);
 	pid_t pid = 0;
-	auto_close int fd = conmon_open(r, id, &pid);
+	auto_close int fd = shim_open(r, id, &pid);
 
 	if (!p || fd < 0)
 		return 0; /* killed: it is not waited for */
-	return loop_child(r->loop, pid, fd, adopted_conmon_ended, p, &p->conmon);
+	return loop_child(r->loop, pid, fd, adopted_shim_ended, p, &p->shim);
 }
 
 int proc_add(struct runtime *r, const char *id, pid_t pid, int pidfd, struct err *e)
@@ -200,6 +216,8 @@ static void exits_readable(int fd, uint32_t events, void *data)
 		at += (ssize_t)(sizeof(*ev) + ev->len);
 		if (p && exit_file(r, p->id, &code, &ns) >= 0)
 			tell(p, code, ns);
+		if (ev->len)
+			dels_go_on(r, ev->name);
 	}
 }
 

@@ -5,12 +5,16 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/pidfd.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 
 #include "base/fs.h"
 #include "base/log.h"
+#include "base/shim.h"
 #include "base/str.h"
 #include "runtime/cgroup.h"
+#include "runtime/filters.h"
 #include "runtime/internal.h"
 
 /* ---- create ---- */
@@ -36,6 +40,7 @@ static void made(int pid_or_err, const struct err *e, void *data)
 		else if (proc_add(c->r, c->id, pid_or_err, fd, &mine) < 0)
 			r = mine.code;
 		e = r < 0 ? &mine : NULL;
+		filter_learn(c->r, c->id);
 	}
 	c->cb(r, e, c->data);
 	free(c);
@@ -60,12 +65,12 @@ int rt_create(struct runtime *r, const struct rt_create *rc,
 {
 	struct create *c = calloc(1, sizeof(*c));
 	struct sync_ops ops = {.made = made, .dropped = never_made, .data = c};
-	struct conmon_args a = {.id = rc->id,
-				.log_path = rc->log_path,
-				.log_max_bytes = rc->log_max_bytes,
-				.tty = rc->tty,
-				.open_stdin = rc->open_stdin,
-				.stdin_once = rc->stdin_once};
+	struct shim_args a = {.id = rc->id,
+			      .log = &rc->log,
+			      .tty = rc->tty,
+			      .open_stdin = rc->open_stdin,
+			      .stdin_once = rc->stdin_once,
+			      .client_fd = -EBADF};
 	int rv;
 
 	if (!c)
@@ -73,7 +78,7 @@ int rt_create(struct runtime *r, const struct rt_create *rc,
 	*c = (struct create){.r = r, .cb = cb, .data = data};
 	(void)snprintf(c->id, sizeof(c->id), "%s", rc->id);
 	forget_exit(r, rc->id);
-	rv = conmon_start(r, &a, &ops, e);
+	rv = shim_start(r, &a, &ops, e);
 	if (rv < 0)
 		free(c);
 	return rv;
@@ -143,16 +148,18 @@ int rt_start(struct runtime *r, const char *id,
 /* ---- delete ---- */
 
 #define KILLED_CODE  (128 + SIGKILL)
-#define CONMON_MS    2000 /* for conmon to end behind its container, before it is killed */
+#define SHIM_MS	     2000 /* for the shim to end behind its container, before it is killed */
 #define LINGER_MS    10	  /* between looks at a cgroup whose processes were just killed */
 #define LINGER_TRIES 100
 
 /*
- * The runtime's delete; then conmon's end is awaited, for a late exit file would be taken for one
- * of the container's next life; then what is left is removed.
+ * What still runs is killed; then the exit file or the shim's end is awaited, for a late exit file
+ * would be taken for one of the container's next life; then what is left is removed: the bundle,
+ * the runtime's state, the cgroups. That is all that the runtime's own delete does for containers
+ * without hooks, and costs no run of it.
  */
 struct del {
-	struct list node; /* while it waits for conmon */
+	struct list node; /* while it waits for the shim */
 	struct runtime *r;
 	char id[ID_LEN + 1];
 	char *cgroup; /* read before the bundle goes */
@@ -198,36 +205,30 @@ static void remove_rest(struct del *d)
 	if (p)
 		proc_exit(p, KILLED_CODE);
 	forget_exit(d->r, d->id);
-	/* half-made state that the runtime cannot read goes as well */
 	if (!bundle || !state || fs_rm_tree(bundle) < 0 || fs_rm_tree(state) < 0)
 		log_warn("a bundle cannot be removed container=%s", d->id);
 	remove_cgroup(d);
 }
 
-static void conmon_is_late(void *data)
+static void shim_is_late(void *data)
 {
 	struct del *d = data;
 
-	log_warn("conmon does not end, it is killed container=%s", d->id);
-	conmon_end(d->r, d->id);
+	log_warn("a shim does not end, it is killed container=%s", d->id);
+	shim_end(d->r, d->id);
 }
 
-static void deleted(int result, const char *text, void *data)
+static void await_shim(void *data)
 {
 	struct del *d = data;
+	int64_t ns;
+	int code;
 
-	if (result < 0 && *text)
-		log_debug("%s delete container=%s: %s", d->r->name, d->id, text);
-	if (!conmon_lives(d->r, d->id) ||
-	    loop_timer(d->r->loop, CONMON_MS, conmon_is_late, d, &d->late) < 0)
+	if (exit_file(d->r, d->id, &code, &ns) >= 0 || !shim_lives(d->r, d->id) ||
+	    loop_timer(d->r->loop, SHIM_MS, shim_is_late, d, &d->late) < 0)
 		remove_rest(d);
 	else
 		list_append(&d->r->dels, &d->node);
-}
-
-static void nothing_to_delete(void *data)
-{
-	deleted(0, "", data);
 }
 
 void dels_go_on(struct runtime *r, const char *id)
@@ -249,26 +250,37 @@ void dels_drop(struct runtime *r)
 		del_free(d);
 }
 
+/* What runs, or is held back by the runtime, ends. */
+static void kill_all(struct runtime *r, const struct del *d)
+{
+	const struct proc *p = proc_find(r, d->id);
+	int64_t ns;
+	int code;
+
+	if (p && p->watch)
+		(void)pidfd_send_signal(p->pidfd, SIGKILL, NULL, 0);
+	else if (exit_file(r, d->id, &code, &ns) >= 0)
+		return;			/* the usual way: it ended by itself */
+	else if (!shim_lives(r, d->id)) /* one of a life before may be about to make it */
+		shim_kill(r, d->id);
+	(void)cgroup_kill(d->cgroup, 0);
+}
+
 int rt_delete(struct runtime *r, const char *id, void (*cb)(int result, void *data), void *data)
 {
-	const char *const argv[] = {"delete", "--force", id, NULL};
-	auto_free char *state = str_printf("%s/%s", r->root, id);
 	struct del *d = calloc(1, sizeof(*d));
-	int code, rc;
-	int64_t ns;
+	int rc;
 
-	if (!d || !state) {
-		free(d);
+	if (!d)
 		return -ENOMEM;
-	}
 	*d = (struct del){.r = r, .cgroup = rt_cgroup(r, id), .cb = cb, .data = data};
 	(void)snprintf(d->id, sizeof(d->id), "%s", id);
-	/* the conmon of a life before may be about to make what is to be deleted */
-	if (!proc_find(r, id) && !conmon_lives(r, id) && exit_file(r, id, &code, &ns) < 0)
-		conmon_kill(r, id);
-	rc = !d->cgroup		? -ENOMEM
-	     : fs_exists(state) ? call_run(r, argv, deleted, del_free, d)
-				: call_later(r, 0, nothing_to_delete, del_free, d);
+	if (!d->cgroup) {
+		del_free(d);
+		return -ENOMEM;
+	}
+	kill_all(r, d);
+	rc = call_later(r, 0, await_shim, del_free, d);
 	if (rc < 0)
 		del_free(d);
 	return rc;
@@ -278,15 +290,17 @@ int rt_delete(struct runtime *r, const char *id, void (*cb)(int result, void *da
 
 int rt_resize(struct runtime *r, const char *id, const char *exec_id, unsigned rows, unsigned cols)
 {
-	auto_free char *path = rt_path(r, id, exec_id, "winsz");
+	struct shim_packet p = {.kind = SHIM_SIZE,
+				.rows = (uint16_t)MIN(rows, 65535u),
+				.cols = (uint16_t)MIN(cols, 65535u)};
 	auto_close int fd = -EBADF;
-	char line[32];
-	int n = snprintf(line, sizeof(line), "%u %u\n", MIN(rows, 65535u), MIN(cols, 65535u));
+	char room[8];
+	size_t len = shim_format(&p, room, sizeof(room));
 
-	if (!path)
-		return -ENOMEM;
-	fd = open(path, O_WRONLY | O_NONBLOCK | O_CLOEXEC);
+	if (exec_id)
+		return shim_exec_size(r, id, exec_id, p.rows, p.cols);
+	fd = attach_connect(r, id);
 	if (fd < 0)
-		return -errno;
-	return write(fd, line, (size_t)n) == n ? 0 : -EIO;
+		return fd;
+	return send(fd, room, len, MSG_DONTWAIT | MSG_NOSIGNAL) < 0 ? -errno : 0;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * logs.c - reading k8s-file logs, from any line on and as they grow
+ * logs.c - reading a container's log, from any line on and as it grows
  *
  * Theory of operation. All work is done in turns of the loop, each reading at most TURN_BYTES:
  *
@@ -10,10 +10,11 @@
  *   waiting  the end was reached in follow mode; inotify, the until timer or
  *            log_reader_finish() schedule the next turn
  *
- * @off is always the start of the next record, so a pause loses nothing and repeats nothing. conmon
- * writes a record with one writev; one without its newline yet is left for the next turn. Where a
- * log with a size limit is full, conmon puts a new file in its place: the rest of the old one is
- * read, then the new one. A line() or done() may close the reader: it is freed when the turn ends.
+ * @off is always the start of the next record, so a pause loses nothing and repeats nothing. The
+ * shim writes whole records; one without its newline yet is left for the next turn. The files are
+ * read oldest first, each held open (log_files.h): what is rotated meanwhile is read to its end,
+ * then what took its place. A line() or done() may close the reader: it is freed when the turn
+ * ends.
  */
 
 #include "runtime/logs.h"
@@ -28,10 +29,11 @@
 #include "base/limits.h"
 #include "base/str.h"
 #include "loop/loop.h"
+#include "runtime/log_files.h"
+#include "runtime/log_record.h"
 
 #define TURN_BYTES  (256 << 10)
 #define BLOCK_BYTES (64 << 10)
-#define HEADER_MAX  64 /* "2026-01-02T03:04:05.000000000+00:00 stdout F " is 46 */
 
 enum next { AGAIN, WAIT, END };
 
@@ -39,53 +41,23 @@ struct log_reader {
 	struct loop *loop;
 	struct log_query q; /* q.path is ours */
 	struct log_reader_ops ops;
-	int fd;	     /* negative: no such file yet */
-	off_t off;   /* where the next record starts */
-	off_t end;   /* not followed: the size when it was opened; else -1 */
-	char *block; /* @size bytes, BLOCK_BYTES unless a record is longer */
+	struct log_files files; /* the first is read; none: not there yet */
+	off_t off;		/* where the next record starts */
+	off_t end;		/* of the newest, not followed: its size when it was opened; -1 */
+	char *block;		/* @size bytes, BLOCK_BYTES unless a record is longer */
 	size_t size;
 	int inotify;
 	struct source *turn, *watch, *until;
 	bool seeking, paused, finishing, busy, closed;
+	bool torn; /* a rotated file was looked at once more */
 
-	/* SEEKING: all newlines from @seek on are seen; @next is the start of the record seen last
-	 */
+	/* SEEKING: all newlines of file @back from @seek on are seen; @next is the start of the
+	 * record seen last, in file @next_file */
+	size_t back, next_file;
 	off_t seek, seek_end, next;
 	int64_t lines; /* still to go back */
 	bool begun[3]; /* a line of the stream was counted: its earlier pieces belong to it */
 };
-
-struct record {
-	int stream;
-	bool partial;
-	int64_t ns;
-	const char *text;
-	size_t len; /* without the newline */
-};
-
-/* @len bytes of a record without its newline; its text may be cut off. */
-static bool parse_record(const char *s, size_t len, struct record *ret)
-{
-	const char *end = s + len, *p = memchr(s, ' ', MIN(len, (size_t)HEADER_MAX));
-	char stamp[HEADER_MAX];
-	size_t n = p ? (size_t)(p - s) : 0;
-
-	if (!n || n >= sizeof(stamp) || end - p < 10)
-		return false;
-	memcpy(stamp, s, n);
-	stamp[n] = '\0';
-	if (!memcmp(p, " stdout ", 8))
-		ret->stream = 1;
-	else if (!memcmp(p, " stderr ", 8))
-		ret->stream = 2;
-	else
-		return false;
-	ret->partial = p[8] == 'P';
-	ret->text = p + 10;
-	ret->len = (size_t)(end - ret->text);
-	return (p[8] == 'P' || p[8] == 'F') && p[9] == ' ' &&
-	       clock_parse_rfc3339(stamp, &ret->ns) >= 0;
-}
 
 static bool wanted(const struct log_reader *r, int stream)
 {
@@ -100,7 +72,7 @@ static void reader_free(struct log_reader *r)
 	(void)source_free(r->watch);
 	(void)source_free(r->until);
 	(void)fd_close(r->inotify);
-	(void)fd_close(r->fd);
+	log_files_close(&r->files);
 	free(r->block);
 	free((char *)(uintptr_t)r->q.path);
 	free(r);
@@ -109,20 +81,23 @@ DEFINE_AUTO(struct log_reader, reader_free);
 
 /* ---- backwards: where the last n lines begin ---- */
 
-/* Going back over the record at @start. Return: true where it is one line too many. */
+/* Going back over the record at @start. Return: true where it is one line too many. A record of
+ * json-file counts as a line whatever it is, as in Docker: it tells only at its end. */
 static bool one_back(struct log_reader *r, off_t start, const char *s, size_t len)
 {
-	struct record rec;
-	bool line;
+	struct log_record rec;
+	bool line, json;
 
-	if (parse_record(s, len, &rec) && wanted(r, rec.stream)) {
-		line = !rec.partial || !r->begun[rec.stream];
+	if (log_record_peek(s, len, &rec, &json) && (json || wanted(r, rec.stream))) {
+		line = json || !rec.partial || !r->begun[rec.stream];
 		if (line && r->lines == 0)
 			return true;
 		r->lines -= line;
-		r->begun[rec.stream] = true;
+		if (!json)
+			r->begun[rec.stream] = true;
 	}
 	r->next = start;
+	r->next_file = r->back;
 	return false;
 }
 
@@ -141,80 +116,104 @@ static bool scan_back(struct log_reader *r, off_t lo, size_t own, size_t len)
 			return true;
 		below = at;
 	}
-	return lo == 0 && one_back(r, 0, b, len);
+	return lo == 0 && r->seek_end && one_back(r, 0, b, len);
+}
+
+/* From the end of file @n on. */
+static void seek_in(struct log_reader *r, size_t n)
+{
+	struct stat st;
+
+	r->back = n;
+	r->seek = r->seek_end = fstat(r->files.fd[n], &st) < 0 ? 0 : st.st_size;
 }
 
 static enum next seek_turn(struct log_reader *r)
 {
+	bool found = false;
+
 	for (off_t budget = TURN_BYTES; budget > 0 && r->seek > 0; budget -= BLOCK_BYTES / 2) {
 		off_t lo = MAX((off_t)0, r->seek - BLOCK_BYTES / 2);
 		size_t own = (size_t)(r->seek - lo);
-		size_t len = (size_t)(MIN(r->seek + HEADER_MAX, r->seek_end) - lo);
-		ssize_t n = pread(r->fd, r->block, len, lo);
+		size_t len = (size_t)(MIN(r->seek + LOG_HEADER_MAX, r->seek_end) - lo);
+		ssize_t n = pread(r->files.fd[r->back], r->block, len, lo);
 
-		if (n != (ssize_t)len) /* it shrank: nothing to count on */
-			r->next = r->seek = 0;
-		else if (scan_back(r, lo, own, len))
-			r->seek = 0;
-		else
-			r->seek = lo;
+		found = n != (ssize_t)len; /* it shrank: nothing to count on */
+		found = found || scan_back(r, lo, own, len);
+		r->seek = found ? 0 : lo;
 	}
 	if (r->seek > 0)
 		return AGAIN;
+	if (!found && r->back > 0) {
+		seek_in(r, r->back - 1);
+		return AGAIN;
+	}
+	while (r->next_file > 0) {
+		log_files_drop(&r->files);
+		r->next_file--;
+	}
 	r->off = r->next;
 	r->seeking = false;
 	return AGAIN;
 }
 
-static int file_open(struct log_reader *r)
+static int files_open(struct log_reader *r)
 {
-	struct stat st;
+	struct stat st = {0};
+	int n = log_files_open(r->q.path, &r->files);
 
-	r->fd = open(r->q.path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-	if (r->fd < 0)
-		return errno == ENOENT ? 0 : -errno;
-	if (fstat(r->fd, &st) < 0)
-		return -errno;
-	if (!S_ISREG(st.st_mode))
-		return -EINVAL;
+	if (n >= 0 && r->files.n && fstat(r->files.fd[r->files.n - 1], &st) < 0)
+		n = -errno;
 	r->end = r->q.follow ? -1 : st.st_size;
 	r->off = 0;
-	return 0;
+	return n;
 }
 
 /* Where reading begins: at once, or after looking for the last lines. */
 static void first_position(struct log_reader *r)
 {
-	struct stat st;
-
-	if (r->fd < 0 || r->q.tail < 0 || fstat(r->fd, &st) < 0)
+	if (!r->files.n || r->q.tail < 0)
 		return;
+	while (!r->q.tail && r->files.n > 1)
+		log_files_drop(&r->files);
+	seek_in(r, r->files.n - 1);
+	r->next = r->off = r->seek_end;
+	r->next_file = r->back;
 	r->lines = r->q.tail;
-	r->seek = r->seek_end = r->next = r->off = st.st_size;
 	r->seeking = r->lines > 0;
 }
 
 /* ---- forwards ---- */
 
+static int give(struct log_reader *r, const struct log_record *rec)
+{
+	struct log_line line = {.stream = rec->stream,
+				.ns = rec->ns,
+				.text = rec->text,
+				.len = rec->len + !rec->partial, /* its newline is behind it */
+				.attrs = rec->attrs,
+				.attrs_len = rec->attrs_len};
+
+	return r->ops.line(&line, r->ops.data);
+}
+
 /* Hands out the complete records among @len bytes. Return: how many bytes they were. */
 static size_t deliver(struct log_reader *r, size_t len, enum next *ret)
 {
 	size_t at = 0;
-	const char *nl;
+	char *nl;
 
 	*ret = AGAIN;
 	while (*ret == AGAIN && (nl = memchr(r->block + at, '\n', len - at))) {
-		const char *s = r->block + at;
-		struct record rec;
+		char *s = r->block + at;
+		struct log_record rec;
 
 		at = (size_t)(nl + 1 - r->block);
-		if (!parse_record(s, (size_t)(nl - s), &rec) || rec.ns < r->q.since_ns)
+		if (!log_record_parse(s, (size_t)(nl - s), &rec) || rec.ns < r->q.since_ns)
 			continue;
 		if (r->q.until_ns && rec.ns > r->q.until_ns)
 			*ret = END;
-		else if (wanted(r, rec.stream) &&
-			 r->ops.line(rec.stream, rec.ns, rec.text, rec.len + !rec.partial,
-				     r->ops.data) != 0)
+		else if (wanted(r, rec.stream) && give(r, &rec) != 0)
 			r->paused = true;
 		if (r->paused || r->closed)
 			*ret = WAIT;
@@ -222,24 +221,26 @@ static size_t deliver(struct log_reader *r, size_t len, enum next *ret)
 	return at;
 }
 
-/* A full log was replaced by a new file. */
-static bool replaced(struct log_reader *r)
-{
-	struct stat here, there;
-
-	if (!r->q.follow || stat(r->q.path, &there) < 0)
-		return false;
-	if (r->fd >= 0 && (fstat(r->fd, &here) < 0 ||
-			   (here.st_ino == there.st_ino && here.st_dev == there.st_dev)))
-		return false;
-	r->fd = fd_close(r->fd);
-	return file_open(r) >= 0 && r->fd >= 0;
-}
-
+/* The end of the file that is read: the next one, if there is one. */
 static enum next at_end(struct log_reader *r)
 {
-	if (replaced(r))
+	bool none = !r->files.n;
+
+	if (r->files.n <= 1 && r->q.follow && log_files_newer(r->q.path, &r->files) && none)
 		return AGAIN;
+	if (r->files.n > 1) {
+		/* what was written between the last read and the rotation */
+		struct stat st;
+
+		if (fstat(r->files.fd[0], &st) == 0 && st.st_size > r->off && !r->torn) {
+			r->torn = true;
+			return AGAIN;
+		}
+		log_files_drop(&r->files);
+		r->off = 0;
+		r->torn = false;
+		return AGAIN;
+	}
 	return r->q.follow && !r->finishing ? WAIT : END;
 }
 
@@ -268,8 +269,9 @@ static enum next read_turn(struct log_reader *r)
 	enum next next = AGAIN;
 
 	for (ssize_t budget = TURN_BYTES; next == AGAIN && budget > 0;) {
-		size_t want = r->end < 0 ? r->size : MIN(r->size, (size_t)(r->end - r->off));
-		ssize_t n = r->fd < 0 ? 0 : pread(r->fd, r->block, want, r->off);
+		bool all = r->end < 0 || r->files.n > 1;
+		size_t want = all ? r->size : MIN(r->size, (size_t)(r->end - r->off));
+		ssize_t n = r->files.n ? pread(r->files.fd[0], r->block, want, r->off) : 0;
 		size_t used;
 
 		if (n <= 0)
@@ -359,7 +361,6 @@ int log_reader_open(struct loop *l, const struct log_query *q, const struct log_
 	*r = (struct log_reader){.loop = l,
 				 .q = *q,
 				 .ops = *ops,
-				 .fd = -EBADF,
 				 .inotify = -EBADF,
 				 .size = BLOCK_BYTES,
 				 .block = malloc(BLOCK_BYTES)};
@@ -369,7 +370,7 @@ int log_reader_open(struct loop *l, const struct log_query *q, const struct log_
 	if (q->follow)
 		n = watch(r);
 	if (n >= 0)
-		n = file_open(r);
+		n = files_open(r);
 	if (n >= 0) {
 		first_position(r);
 		n = loop_defer(l, turn, r, &r->turn);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * logs.h - reading conmon's k8s-file logs: "2026-01-02T03:04:05.000000000Z stdout F text\n" (P:
- * partial)
+ * logs.h - reading containers' logs: Docker's json-file format and our local one (log_record.h)
  *
- * tail, since, until, follow (inotify). Loop thread; reads at most 256 KiB a turn.
+ * All files of a log that is rotated; tail, since, until, follow (inotify). Loop thread; reads at
+ * most 256 KiB a turn.
  */
 #pragma once
 
@@ -20,10 +20,17 @@ struct log_query {
 	int64_t tail;		    /* lines, -1 all */
 	int64_t since_ns, until_ns; /* 0: none */
 };
+struct log_line {   /* borrowed for the call */
+	int stream; /* 1 or 2 */
+	int64_t ns;
+	const char *text; /* a line with its '\n', or a piece of one without */
+	size_t len;
+	const char *attrs; /* JSON object of what --log-opt labels, env, tag ask for, or NULL */
+	size_t attrs_len;
+};
 struct log_reader_ops {
-	/* one record (a line with its '\n', or a partial piece). @stream 1 or 2. Non-zero: pause
-	 * until log_reader_resume() */
-	int (*line)(int stream, int64_t ns, const char *text, size_t len, void *data);
+	/* one record. Non-zero: pause until log_reader_resume() */
+	int (*line)(const struct log_line *line, void *data);
 	void (*done)(void *data); /* the end (not in follow mode before log_reader_finish()); the
 				     reader is freed after */
 	void *data;

@@ -10,6 +10,7 @@
 #include "base/str.h"
 #include "loop/spawn.h"
 #include "runtime/cgroup.h"
+#include "runtime/filters.h"
 #include "runtime/internal.h"
 
 static const char *const dirs[] = {"/usr/local/sbin", "/usr/local/bin", "/usr/sbin",
@@ -51,7 +52,6 @@ static char *version_of(const char *program)
 static int find_programs(struct runtime *r, const struct runtime_config *c, struct err *e)
 {
 	const char *const runtimes[] = {c->crun ? c->crun : "crun", c->crun ? NULL : "runc", NULL};
-	const char *const conmons[] = {c->conmon ? c->conmon : "conmon", NULL};
 	const char *base;
 
 	r->program = find(runtimes);
@@ -60,16 +60,17 @@ static int find_programs(struct runtime *r, const struct runtime_config *c, stru
 			e, ERR_INTERNAL, ENOENT,
 			"no OCI runtime: neither crun nor runc is installed (apt-get install "
 			"crun)");
-	r->conmon = find(conmons);
-	if (!r->conmon)
-		return err_set(e, ERR_INTERNAL, ENOENT,
-			       "conmon is not installed (apt-get install conmon)");
 	base = strrchr(r->program, '/') + 1;
 	r->is_crun = !streq(base, "runc");
 	r->name = strdup(base);
 	r->version = version_of(r->program);
-	r->conmon_version = version_of(r->conmon);
-	return r->name && r->version && r->conmon_version ? 0 : err_nomem(e);
+	r->shim = strdup(c->shim);
+	if (!r->name || !r->version || !r->shim)
+		return err_nomem(e);
+	if (access(r->shim, X_OK) < 0)
+		return err_sys(e, errno, "%s", r->shim);
+	r->program_fd = program_open(r->program, r->is_crun);
+	return r->program_fd < 0 ? err_sys(e, -r->program_fd, "%s", r->program) : 0;
 }
 
 static int make_dirs(struct runtime *r, struct err *e)
@@ -96,11 +97,13 @@ int runtime_open(struct loop *l, const struct runtime_config *c, struct runtime 
 		return err_nomem(e);
 	r->loop = l;
 	r->life_fd = c->life_fd;
-	r->exits = -EBADF;
+	r->exits = r->program_fd = -EBADF;
 	list_init(&r->calls);
 	list_init(&r->syncs);
 	list_init(&r->dels);
 	list_init(&r->attaches);
+	list_init(&r->filters);
+	r->warm_file = warm_file();
 	r->exec_root = strdup(c->exec_root);
 	r->cgroup_parent = strdup(str_empty(c->cgroup_parent) ? "/atoll" : c->cgroup_parent);
 	r->root = str_printf("%s/crun", c->exec_root);
@@ -115,7 +118,7 @@ int runtime_open(struct loop *l, const struct runtime_config *c, struct runtime 
 		runtime_close(r);
 		return rc;
 	}
-	log_debug("runtime %s %s, conmon %s", r->program, r->version, r->conmon_version);
+	log_debug("runtime %s %s", r->program, r->version);
 	*ret = r;
 	return 0;
 }
@@ -131,6 +134,7 @@ void runtime_close(struct runtime *r)
 	attaches_drop(r);
 	syncs_drop(r);
 	dels_drop(r);
+	filters_drop(r);
 	while (r->procs && (p = map_next(r->procs, &pos, NULL)))
 		proc_free(p);
 	map_free(r->procs);
@@ -140,10 +144,11 @@ void runtime_close(struct runtime *r)
 	free(r->cgroup_parent);
 	free(r->root);
 	free(r->program);
-	free(r->conmon);
+	free(r->shim);
+	free(r->warm_file);
+	(void)fd_close(r->program_fd);
 	free(r->name);
 	free(r->version);
-	free(r->conmon_version);
 	free(r);
 }
 
@@ -163,11 +168,6 @@ const char *runtime_name(const struct runtime *r)
 const char *runtime_version(const struct runtime *r)
 {
 	return r->version;
-}
-
-const char *runtime_conmon_version(const struct runtime *r)
-{
-	return r->conmon_version;
 }
 
 int runtime_cgroup_version(const struct runtime *r)

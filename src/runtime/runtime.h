@@ -1,15 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * runtime.h - a container's processes: OCI spec, crun under conmon, attach, exec, exits
+ * runtime.h - a container's processes: OCI spec, crun under our shim, attach, exec, exits
  *
- * Loop thread. crun (or runc where crun refuses the host's cgroups) and conmon are programs; each
- * container has one conmon that outlives us. Paths, below <exec-root>:
- *   run/<id>/            OCI bundle: config.json, conmon's attach socket, ctl and winsz fifos,
- *                        pidfile, conmon.pid
+ * Loop thread. crun (or runc where crun is not installed) and atoll-shim are programs; each
+ * container has one shim that outlives us (src/shim/). Paths, below <exec-root>:
+ *   run/<id>/            OCI bundle: config.json, the shim's attach socket, pidfile, shim.pid
  *   run/<id>/exec/<eid>/ likewise for an exec
- *   exits/<id>           conmon's exit file: the exit code as text; inotify tells us
- * An exit is believed when the exit file is there; where conmon died without one, 255 after a
- * second. Signals go by pidfd. Sources: OCI runtime-spec 1.0.2, conmon(8), crun(1).
+ *   exits/<id>           the shim's exit file: "code nanoseconds"; inotify tells us
+ * An exit is believed when the exit file is there; where the shim died without one, 255 after a
+ * second. Signals go by pidfd. Sources: OCI runtime-spec 1.0.2, crun(1).
  */
 #pragma once
 
@@ -20,6 +19,7 @@
 
 #include "base/err.h"
 
+struct job_pool;
 struct loop;
 struct runtime;
 struct proc; /* a running container or exec process */
@@ -27,7 +27,7 @@ struct proc; /* a running container or exec process */
 struct runtime_config {
 	const char *exec_root;
 	const char *crun;	   /* NULL: looked up: crun, then runc */
-	const char *conmon;	   /* NULL: looked up */
+	const char *shim;	   /* path of atoll-shim */
 	const char *cgroup_parent; /* NULL: "/atoll" */
 	int life_fd;
 };
@@ -36,8 +36,7 @@ int runtime_open(struct loop *l, const struct runtime_config *c, struct runtime 
 void runtime_close(struct runtime *r);
 const char *runtime_name(const struct runtime *r);    /* "crun" */
 const char *runtime_version(const struct runtime *r); /* "1.8.1" */
-const char *runtime_conmon_version(const struct runtime *r);
-int runtime_cgroup_version(const struct runtime *r); /* 1 or 2 */
+int runtime_cgroup_version(const struct runtime *r);  /* 1 or 2 */
 
 /*
  * Start-up, before loop and threads: where the host's cgroups are hybrid (v1 controllers plus a v2
@@ -104,13 +103,22 @@ struct rt_spec { /* borrowed by rt_spec_write; the engine fills it from Config a
 int rt_spec_write(struct runtime *r, const struct rt_spec *s, struct err *e) MUST_CHECK;
 
 /* ---- life ---- */
+/* a start is likely to come: what it would wait for is begun (warm.c) */
+void rt_warm(struct runtime *r, struct job_pool *jobs);
+struct rt_log {
+	const char *path;  /* NULL: no log */
+	bool json;	   /* Docker's json-file format; else our local one (logs.h) */
+	int64_t max_size;  /* bytes of one file, 0: no limit */
+	int64_t max_files; /* with the one that is written; 0: 1 */
+	int64_t buffer;	   /* non-blocking, with so many bytes in between; 0: blocking */
+	const char *attrs; /* JSON object written with each line of json, or NULL */
+};
 struct rt_create {
 	const char *id;
-	const char *log_path;  /* k8s-file format; NULL: no log */
-	int64_t log_max_bytes; /* 0: no limit */
+	struct rt_log log;
 	bool tty, open_stdin, stdin_once;
 };
-/* conmon + crun create: the process exists, not yet running. cb(pid, NULL) or cb(-errno, e): text
+/* the shim + crun create: the process exists, not yet running. cb(pid, NULL) or cb(-errno, e): text
  * from the runtime with Docker's prefix, e.g. failed to create task for container: ... exec: "x":
  * executable file not found in $PATH */
 int rt_create(struct runtime *r, const struct rt_create *c,
@@ -119,8 +127,8 @@ int rt_create(struct runtime *r, const struct rt_create *c,
 int rt_start(struct runtime *r, const char *id,
 	     void (*cb)(int result, const struct err *e, void *data), void *data,
 	     struct err *e) MUST_CHECK;
-/* crun delete --force, bundle and sockets removed; also for half-made ones. cb may be NULL. The
- * exit of one that still ran is told before it */
+/* what runs is killed; bundle, sockets, the runtime's state and the cgroups are removed; also of
+ * half-made ones. cb may be NULL. The exit of one that still ran is told before it */
 int rt_delete(struct runtime *r, const char *id, void (*cb)(int result, void *data),
 	      void *data) MUST_CHECK;
 int rt_signal(struct runtime *r, const char *id,
@@ -135,11 +143,11 @@ void rt_on_exit(struct runtime *r,
 		void *data);
 
 /* Recovery: is @id still there? Return: 1 it runs (pidfd watched from now on, @ret_pid), 2 it was
- * created and not started, 0 it is gone (exit code in *ret_exit if conmon wrote it, else -1),
+ * created and not started, 0 it is gone (exit code in *ret_exit if the shim wrote it, else -1),
  * -errno. */
 int rt_adopt(struct runtime *r, const char *id, int pid, int *ret_pid, int *ret_exit,
 	     int64_t *ret_finished_ns) MUST_CHECK;
-/* kill conmons and runtimes of ids for which @known says no (a half-made container of a previous
+/* kill shims and runtimes of ids for which @known says no (a half-made container of a previous
  * life), reap bundles */
 int rt_sweep(struct runtime *r, bool (*known)(const char *id, void *data), void *data) MUST_CHECK;
 
@@ -153,10 +161,15 @@ struct rt_attach_ops {
 		void *data_); /* the process's output ended; the attach is freed after this */
 	void (*writable)(void *data_); /* stdin takes more */
 	void *data;
+	unsigned what; /* RT_ATTACH_*; 0: output and input */
 };
-int rt_attach_open(struct runtime *r, const char *id, const char *exec_id /* NULL: the container */,
-		   const struct rt_attach_ops *ops, struct rt_attach **ret,
-		   struct err *e) MUST_CHECK;
+#define RT_ATTACH_NO_OUTPUT 1
+#define RT_ATTACH_NO_INPUT  2 /* its end is not the end of the process's input */
+#define RT_ATTACH_LOG	    4 /* while it is there, unfinished lines go to the log at once */
+/* Of a container that is created or runs, any number. Those that come before rt_start() miss
+ * nothing. */
+int rt_attach_open(struct runtime *r, const char *id, const struct rt_attach_ops *ops,
+		   struct rt_attach **ret, struct err *e) MUST_CHECK;
 ssize_t rt_attach_write(struct rt_attach *a, const void *data,
 			size_t len);	 /* bytes taken, 0: wait for writable */
 void rt_attach_eof(struct rt_attach *a); /* half-close of stdin */
@@ -172,9 +185,8 @@ struct rt_exec {
 	const char *user, *cwd; /* NULL: the container's */
 	bool tty, open_stdin, privileged;
 };
-/* cb(pid) when it runs (attach sockets ready before: rt_attach_open(id, exec_id) from within
- * @before may be called so that no byte is lost), or cb(-errno, e) with 126/127 in *e->code where
- * the program is not there; then exit comes by @on_exit once */
+/* cb(pid) when it runs, with its attachment, which misses no byte; or cb(-errno, e) with 126/127 in
+ * *e->code where the program is not there; then exit comes by @on_exit once */
 int rt_exec_start(struct runtime *r, const struct rt_exec *x,
 		  const struct rt_attach_ops *attach /* NULL: detached */,
 		  void (*cb)(int pid_or_err, struct rt_attach *a, const struct err *e, void *data),

@@ -8,17 +8,22 @@
 #include "base/fs.h"
 #include "base/str.h"
 #include "runtime/caps.h"
+#include "runtime/filters.h"
 
 #define SPEC_MAX (32u << 20) /* env and args of a create body, and the devices of a big host */
 
-static void write_annotations(struct jsonw *w, const struct rt_spec *s)
+static void write_annotations(struct jsonw *w, const struct spec *sp)
 {
+	const struct rt_spec *s = sp->s;
+	const char *filter = sp->seccomp ? filter_find(sp->r, sp->seccomp, s->id) : NULL;
 	auto_buf struct buf groups = BUF_INIT(SPEC_MAX);
 
 	for (char *const *g = s->group_add; g && *g; g++)
 		(void)buf_printf(&groups, "%s%s", groups.len ? "," : "", *g);
 	jsonw_object(w, "annotations");
 	jsonw_str(w, SPEC_GROUP_ADD, buf_str(&groups));
+	if (filter)
+		jsonw_str(w, SPEC_SECCOMP, filter);
 	jsonw_end_object(w);
 }
 
@@ -34,7 +39,7 @@ static int write_spec(struct jsonw *w, const struct spec *sp, struct err *e)
 	jsonw_str(w, "path", s->rootfs);
 	jsonw_bool(w, "readonly", s->readonly_rootfs);
 	jsonw_end_object(w);
-	write_annotations(w, s);
+	write_annotations(w, sp);
 	r = spec_process(w, sp, e);
 	if (r < 0)
 		return r;
@@ -63,7 +68,7 @@ static int save(const struct runtime *r, const char *id, const struct buf *text,
 
 int rt_spec_write(struct runtime *r, const struct rt_spec *s, struct err *e)
 {
-	auto_buf struct buf text = BUF_INIT(SPEC_MAX);
+	auto_buf struct buf text = BUF_INIT(SPEC_MAX), seccomp = BUF_INIT(SPEC_MAX);
 	struct jsonw w = JSONW_INIT(&text);
 	struct spec sp = {.r = r, .s = s};
 	int n = caps_resolve(s->cap_add, s->cap_drop, s->privileged, &sp.caps, e);
@@ -72,7 +77,10 @@ int rt_spec_write(struct runtime *r, const struct rt_spec *s, struct err *e)
 		n = users_resolve(s->rootfs, s->user, s->group_add, &sp.ids, e);
 	if (n < 0)
 		return n;
-	n = write_spec(&w, &sp, e);
+	n = spec_seccomp(&sp, &seccomp, e);
+	sp.seccomp = seccomp.len ? buf_str(&seccomp) : NULL;
+	if (n >= 0)
+		n = write_spec(&w, &sp, e);
 	user_ids_done(&sp.ids);
 	if (n < 0)
 		return n;

@@ -8,10 +8,11 @@
 
 /* One container's spec while it is written. */
 struct spec {
-	const struct runtime *r;
+	struct runtime *r;
 	const struct rt_spec *s;
 	uint64_t caps; /* the final set */
 	struct user_ids ids;
+	const char *seccomp; /* the section; NULL none */
 };
 
 #define SPEC_INIT_TARGET "/sbin/docker-init"
@@ -30,6 +31,9 @@ const char *spec_propagation(const struct rt_spec *s); /* of the root; NULL: pri
 int spec_make_cwd(const struct rt_spec *s, struct err *e) MUST_CHECK;
 
 /* spec_linux.c */
+#define SPEC_SECCOMP "run.oci.seccomp_bpf_data" /* annotation of crun's */
+/* the section's text into @out, empty where there is none */
+int spec_seccomp(const struct spec *sp, struct buf *out, struct err *e) MUST_CHECK;
 int spec_linux(struct jsonw *w, const struct spec *sp, struct err *e) MUST_CHECK;
 
 /* spec_resources.c: linux.resources; @device_rules NULL: an update's file, which has none */

@@ -154,10 +154,9 @@ static void paths(struct jsonw *w, const char *key, const char *const *list)
 
 /* ---- seccomp ---- */
 
-static int seccomp(struct jsonw *w, const struct spec *sp, struct err *e)
+int spec_seccomp(const struct spec *sp, struct buf *out, struct err *e)
 {
 	const char *profile = sp->s->seccomp;
-	auto_buf struct buf text = BUF_INIT(SECTION_MAX);
 	struct seccomp_target t = {.caps = sp->caps};
 	struct utsname u;
 	int r;
@@ -168,9 +167,7 @@ static int seccomp(struct jsonw *w, const struct spec *sp, struct err *e)
 		return err_sys(e, errno, "uname");
 	t.machine = u.machine;
 	t.release = u.release;
-	r = seccomp_resolve(profile ? profile : seccomp_default, &t, &text, e);
-	if (r > 0)
-		jsonw_raw(w, "seccomp", buf_str(&text));
+	r = seccomp_resolve(profile ? profile : seccomp_default, &t, out, e);
 	return r < 0 ? r : 0;
 }
 
@@ -187,10 +184,10 @@ int spec_linux(struct jsonw *w, const struct spec *sp, struct err *e)
 		r = spec_devices(w, &rw, s, e);
 	if (r >= 0)
 		r = cgroups_path(w, sp, e);
-	if (r >= 0)
-		r = seccomp(w, sp, e);
 	if (r < 0)
 		return r;
+	if (sp->seccomp)
+		jsonw_raw(w, "seccomp", sp->seccomp);
 	if (buf_err(&rules))
 		return err_sys(e, -buf_err(&rules), "cannot write the device rules");
 	sysctls(w, s);

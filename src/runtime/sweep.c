@@ -21,7 +21,7 @@
 #include "runtime/internal.h"
 
 #define CMDLINE_MAX (64u << 10)
-#define END_MS	    2000 /* for a killed conmon to be gone */
+#define END_MS	    2000 /* for a killed shim to be gone */
 
 static bool proc_says(pid_t pid, const char *file, const void *what, size_t len)
 {
@@ -52,10 +52,10 @@ static int open_container(pid_t pid, const char *id)
 	return open_live(pid, "cgroup", word, (size_t)n);
 }
 
-/* Arguments that only a container's conmon has. Return: their length */
-static size_t conmon_words(const char *id, char *out, size_t room)
+/* Arguments that only a container's shim has. Return: their length */
+static size_t shim_words(const char *id, char *out, size_t room)
 {
-	int n = snprintf(out, room, "%c-c%c%s%c-u%c%s", 0, 0, id, 0, 0, id);
+	int n = snprintf(out, room, "%ccontainer=%s%cprocess=%s", 0, id, 0, id);
 
 	return (size_t)n + 1; /* the last one's NUL as well */
 }
@@ -99,7 +99,7 @@ int rt_adopt(struct runtime *r, const char *id, int pid, int *ret_pid, int *ret_
 		return 0;
 	rc = proc_add(r, id, pid, fd, NULL);
 	if (rc >= 0)
-		rc = conmon_watch(r, id);
+		rc = shim_watch(r, id);
 	if (rc < 0) {
 		proc_free(proc_find(r, id));
 		return rc;
@@ -108,12 +108,12 @@ int rt_adopt(struct runtime *r, const char *id, int pid, int *ret_pid, int *ret_
 	return not_started(r, id) ? 2 : 1;
 }
 
-int conmon_open(const struct runtime *r, const char *id, pid_t *ret_pid)
+int shim_open(const struct runtime *r, const char *id, pid_t *ret_pid)
 {
-	char words[2 * ID_LEN + 16];
-	size_t len = conmon_words(id, words, sizeof(words));
+	char words[2 * ID_LEN + 32];
+	size_t len = shim_words(id, words, sizeof(words));
 
-	*ret_pid = pid_of_file(r, id, CONMON_PID);
+	*ret_pid = pid_of_file(r, id, SHIM_PID);
 	return *ret_pid ? open_live(*ret_pid, "cmdline", words, len) : -ENOENT;
 }
 
@@ -123,14 +123,14 @@ static void kill_and_wait(int fd)
 
 	(void)pidfd_send_signal(fd, SIGKILL, NULL, 0);
 	if (poll(&p, 1, END_MS) == 0)
-		log_warn("a conmon does not end");
+		log_warn("a shim does not end");
 }
 
-/* The engine may have died before it noted conmon's pid. Return: a pidfd, -ESRCH */
-static int find_conmon(const char *id)
+/* The engine may have died before it noted the shim's pid. Return: a pidfd, -ESRCH */
+static int find_shim(const char *id)
 {
-	char words[2 * ID_LEN + 16];
-	size_t len = conmon_words(id, words, sizeof(words));
+	char words[2 * ID_LEN + 32];
+	size_t len = shim_words(id, words, sizeof(words));
 	DIR *d = opendir("/proc");
 	struct dirent *de;
 	uint32_t pid;
@@ -144,14 +144,14 @@ static int find_conmon(const char *id)
 	return fd;
 }
 
-void conmon_kill(const struct runtime *r, const char *id)
+void shim_kill(const struct runtime *r, const char *id)
 {
 	auto_free char *bundle = rt_path(r, id, NULL, NULL);
 	pid_t pid;
-	auto_close int fd = conmon_open(r, id, &pid);
+	auto_close int fd = shim_open(r, id, &pid);
 
 	if (fd == -ENOENT && bundle && fs_exists(bundle))
-		fd = find_conmon(id);
+		fd = find_shim(id);
 	if (fd >= 0)
 		kill_and_wait(fd);
 }
@@ -166,7 +166,7 @@ static void sweep_one(struct runtime *r, const char *id)
 
 	if (!bundle || !state || !exit || !cgroup)
 		return;
-	conmon_kill(r, id);
+	shim_kill(r, id);
 	/* a create that was cut off may have made the process and no state: crun knows nothing of
 	 * it */
 	if (cgroup_kill(cgroup, END_MS) < 0)

@@ -423,7 +423,7 @@ def test_the_sockets_of_the_engine(w):
     """No container finds a way to talk to the engine: nothing abstract, no TCP, no path that others may open."""
     sleeper(w, "hosted", "host")
     sleeper(w, "box", "bridge")
-    found, tcp = sockets_of(w, "atolld", "atoll-dns", "conmon")
+    found, tcp = sockets_of(w, "atolld", "atoll-dns", "atoll-shim")
     check(any(path == w.socket for _, path in found), "the API socket itself: %s", found)
     equal([x for x in found if x[1].startswith("@")], [], "abstract sockets are open to every container on the host's network")
     for program, path in found:

@@ -286,7 +286,9 @@ static void the_file(void)
 	is_int(c.pools[0].size, 26, "pools are objects");
 	is_int(c.mtu, 9000, "a number");
 	ok(!c.bip, "null: not given");
-	is_int(strv_len(c.ignored), 5, "without meaning here, whatever their type");
+	is_int(strv_len(c.ignored), 3, "without meaning here, whatever their type");
+	is_str(c.log_driver, "json-file", "the log driver");
+	is_str(json_string_value(json_object_get(c.log_opts, "max-size")), "1m", "its options");
 	daemon_config_done(&c);
 }
 

@@ -40,8 +40,10 @@ static void on_exit_of(const char *id, int code, bool oom, int64_t ns, void *dat
 
 void living_runtime(void)
 {
-	struct runtime_config c = {
-		.exec_root = BOX "/exec", .cgroup_parent = BOX_PARENT, .life_fd = life_fd};
+	struct runtime_config c = {.exec_root = BOX "/exec",
+				   .shim = SHIM,
+				   .cgroup_parent = BOX_PARENT,
+				   .life_fd = life_fd};
 	struct err e = {0};
 
 	runtime_close(rt);
@@ -72,16 +74,11 @@ static void own_init(void)
 
 const char *living_open(void)
 {
-	static const char *const conmon[] = {"/usr/bin/conmon", "/usr/local/bin/conmon",
-					     "/usr/libexec/podman/conmon"};
 	const char *why = box_enter(true);
-	bool there = false;
 
-	for (size_t i = 0; i < ARRAY_SIZE(conmon); i++)
-		there = there || fs_exists(conmon[i]);
-	if (why || !there)
-		return why ? why : "conmon is not installed";
-	/* as in atolld: a conmon may be gone before it is told to go on */
+	if (why)
+		return why;
+	/* as in atolld: a shim may be gone before it is told to go on */
 	(void)sigaction(SIGPIPE, &(struct sigaction){.sa_handler = SIG_IGN}, NULL);
 	life_fd = open(LIVING_LOCK, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 	own_init();
@@ -218,9 +215,9 @@ bool life_create(struct life *l, const struct rt_spec *s, const struct rt_create
 	return until(&l->made, 1) && l->made_code > 0;
 }
 
-pid_t conmon_of(const struct life *l)
+pid_t shim_of(const struct life *l)
 {
-	auto_free char *path = rt_path(rt, l->id, NULL, CONMON_PID);
+	auto_free char *path = rt_path(rt, l->id, NULL, SHIM_PID);
 	auto_buf struct buf text = BUF_INIT(32);
 
 	return path && fs_read(path, 31, &text) >= 0 ? atoi(buf_str(&text)) : -1;
@@ -231,7 +228,7 @@ bool life_attach(struct life *l)
 	struct rt_attach_ops ops = heard_ops(&l->heard);
 
 	l->heard.ready = true;
-	return rt_attach_open(rt, l->id, NULL, &ops, &l->heard.attach, &l->e) >= 0;
+	return rt_attach_open(rt, l->id, &ops, &l->heard.attach, &l->e) >= 0;
 }
 
 static void on_started(int result, const struct err *e, void *data)

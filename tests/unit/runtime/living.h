@@ -54,7 +54,7 @@ void settle(int ms);			/* runs the loop so long */
 void life_init(struct life *l);
 struct rt_spec life_spec(const struct life *l, char *const *args);
 bool life_create(struct life *l, const struct rt_spec *s, const struct rt_create *how);
-pid_t conmon_of(const struct life *l);
+pid_t shim_of(const struct life *l);
 bool life_attach(struct life *l);
 bool life_start(struct life *l);
 bool life_delete(struct life *l);

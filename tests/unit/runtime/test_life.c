@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* test_life.c - containers from create to delete, with the real crun and conmon */
+/* test_life.c - containers from create to delete, with the real crun and shim */
 
 #include <dirent.h>
 #include <poll.h>
@@ -35,7 +35,7 @@ static bool cgroup_left(const char *id)
 
 static void test_whole_life(void)
 {
-	struct rt_create how = {.log_path = LOG};
+	struct rt_create how = {.log.path = LOG};
 	auto_buf struct buf log = BUF_INIT(4096);
 	struct life l;
 	struct rt_spec s;
@@ -86,7 +86,7 @@ static void test_refusals(void)
 {
 	char *const none[] = {(char *)"nosuch", NULL}, *const bare[] = {(char *)"/etc/passwd",
 									NULL};
-	struct rt_create how = {.log_path = BOX "/no/such/folder/log"};
+	struct rt_create how = {.log.path = BOX "/no/such/folder/log"};
 	char *const bytes[] = {(char *)"\xff\xfe", NULL};
 	struct life l;
 	struct rt_spec s;
@@ -106,7 +106,8 @@ static void test_refusals(void)
 	life_init(&l);
 	s = life_spec(&l, sh("true"));
 	ok(!life_create(&l, &s, &how), "no place for the log");
-	if (!ok(strstr(l.e.msg, "Failed to open log file") != NULL, "conmon's own words are shown"))
+	if (!ok(strstr(l.e.msg, "failed to initialize logging driver: open ") != NULL,
+		"the shim says why"))
 		printf("# %s\n", l.e.msg);
 	ok(life_delete(&l), "deleted");
 	life_done(&l);
@@ -161,7 +162,7 @@ static void test_forced_delete(void)
 	}
 }
 
-static void test_conmon_dies(void)
+static void test_shim_dies(void)
 {
 	struct life l;
 	struct rt_spec s;
@@ -170,7 +171,7 @@ static void test_conmon_dies(void)
 	life_init(&l);
 	s = life_spec(&l, sh("sleep 1000"));
 	ok(life_create(&l, &s, NULL) && life_attach(&l) && life_start(&l), "runs");
-	ok(kill(conmon_of(&l), SIGKILL) == 0, "conmon is killed");
+	ok(kill(shim_of(&l), SIGKILL) == 0, "the shim is killed");
 	ok(until(&l.heard.closed, 1), "the attach ends");
 	is_int(l.exits, 0, "the container lives on");
 	is_int(rt_signal(rt, l.id, SIGKILL), 0, "and can be killed");
@@ -182,22 +183,22 @@ static void test_conmon_dies(void)
 	life_done(&l);
 }
 
-/* conmon that is only slow is waited for, with its code; but a delete does not wait for ever. */
-static void test_conmon_hangs(void)
+/* A shim that is only slow is waited for, with its code; but a delete does not wait for ever. */
+static void test_shim_hangs(void)
 {
 	struct life l;
 	struct rt_spec s;
-	pid_t conmon;
+	pid_t shim;
 
 	life_init(&l);
 	s = life_spec(&l, sh("sleep 1000"));
 	ok(life_create(&l, &s, NULL) && life_start(&l), "runs");
-	conmon = conmon_of(&l);
-	ok(conmon > 1 && kill(conmon, SIGSTOP) == 0, "conmon is stopped");
+	shim = shim_of(&l);
+	ok(shim > 1 && kill(shim, SIGSTOP) == 0, "the shim is stopped");
 	is_int(rt_signal(rt, l.id, SIGKILL), 0, "the container is killed");
 	settle(1200);
-	is_int(l.exits, 0, "while conmon lives no code is made up");
-	ok(kill(conmon, SIGCONT) == 0 && until(&l.exits, 1), "it goes on");
+	is_int(l.exits, 0, "while the shim lives no code is made up");
+	ok(kill(shim, SIGCONT) == 0 && until(&l.exits, 1), "it goes on");
 	is_int(l.exit_code, 137, "and tells the code");
 	ok(life_delete(&l), "deleted");
 	life_done(&l);
@@ -205,13 +206,55 @@ static void test_conmon_hangs(void)
 	life_init(&l);
 	s = life_spec(&l, sh("sleep 1000"));
 	ok(life_create(&l, &s, NULL) && life_start(&l), "runs");
-	conmon = conmon_of(&l);
-	ok(conmon > 1 && kill(conmon, SIGSTOP) == 0, "conmon is stopped");
+	shim = shim_of(&l);
+	ok(shim > 1 && kill(shim, SIGSTOP) == 0, "the shim is stopped");
 	ok(life_delete(&l), "deleted all the same");
-	ok(kill(conmon, 0) < 0, "and conmon is gone by then");
+	ok(kill(shim, 0) < 0, "and the shim is gone by then");
 	ok(l.exits == 1 && !l.exit_after_delete && l.exit_code == 137, "the exit was told");
 	ok(!left("run", l.id) && !left("crun", l.id) && !cgroup_left(l.id), "nothing is left");
 	life_done(&l);
+}
+
+/* The second of two has the first one's compiled filter, an exec in it as well. */
+static void test_filter(void)
+{
+	static const char script[] = "grep Seccomp: /proc/self/status; mount -t tmpfs x /proc "
+				     "2>/dev/null || echo denied; unshare -U true || echo denied";
+	auto_free char *config = NULL, *bpf = NULL;
+	auto_buf struct buf text = BUF_INIT(1 << 20), first = BUF_INIT(1 << 16),
+			    second = BUF_INIT(1 << 16);
+	char said[2][256];
+	struct life l;
+	struct rt_spec s;
+
+	for (int i = 0; i < 2; i++) {
+		life_init(&l);
+		s = life_spec(&l, sh(script));
+		/* another profile than the tests before had */
+		s.seccomp =
+			"{\"defaultAction\":\"SCMP_ACT_ALLOW\",\"syscalls\":[{\"names\":[\"mount\","
+			"\"unshare\"],\"action\":\"SCMP_ACT_ERRNO\",\"errnoRet\":1}]}";
+		ok(life_create(&l, &s, NULL) && life_attach(&l), "made");
+		config = rt_path(rt, l.id, NULL, "config.json");
+		bpf = str_printf("%s/%s/seccomp.bpf", rt->root, l.id);
+		ok(fs_read(bpf, 65535, i ? &second : &first) >= 0, "its filter");
+		buf_clear(&text);
+		ok(fs_read(config, 1 << 19, &text) >= 0 &&
+			   (strstr(buf_str(&text), "seccomp_bpf_data") != NULL) == (i == 1),
+		   "%s", i ? "given as compiled" : "to be compiled");
+		ok(life_start(&l) && until(&l.exits, 1) && until(&l.heard.closed, 1), "runs");
+		(void)snprintf(said[i], sizeof(said[i]), "%s%s", buf_str(&l.heard.out),
+			       buf_str(&l.heard.err));
+		ok(life_delete(&l), "deleted");
+		life_done(&l);
+		free(config);
+		free(bpf);
+		config = bpf = NULL;
+	}
+	ok(first.len && first.len == second.len && !memcmp(first.data, second.data, first.len),
+	   "the very same filter");
+	ok(strstr(said[0], "Seccomp:\t2\ndenied\n") && streq(said[0], said[1]),
+	   "and the same effect");
 }
 
 static void test_oom(void)
@@ -229,7 +272,7 @@ static void test_oom(void)
 	life_done(&l);
 }
 
-/* The life lock is not conmon's. */
+/* The life lock is not the shim's. */
 static void test_lock(void)
 {
 	struct life l;
@@ -242,7 +285,7 @@ static void test_lock(void)
 	life_init(&l);
 	s = life_spec(&l, sh("sleep 1000"));
 	ok(life_create(&l, &s, NULL) && life_start(&l), "runs");
-	(void)snprintf(dir, sizeof(dir), "/proc/%d/fd", conmon_of(&l));
+	(void)snprintf(dir, sizeof(dir), "/proc/%d/fd", shim_of(&l));
 	d = opendir(dir);
 	while (d && (de = readdir(d))) {
 		ssize_t n = readlinkat(dirfd(d), de->d_name, to, sizeof(to) - 1);
@@ -253,8 +296,8 @@ static void test_lock(void)
 	}
 	if (d)
 		(void)closedir(d);
-	ok(seen > 3 && held == 0, "conmon does not hold the life lock");
-	is_int(getsid(conmon_of(&l)), conmon_of(&l), "and is in a session of its own");
+	ok(seen > 3 && held == 0, "the shim does not hold the life lock");
+	is_int(getsid(shim_of(&l)), shim_of(&l), "and is in a session of its own");
 	ok(life_delete(&l), "deleted");
 	life_done(&l);
 }
@@ -295,18 +338,18 @@ static void test_next_life(void)
 	ok(life_delete(&ended), "the gone one as well");
 	settle(50);
 	is_int(run.exits, 1, "its exit was told once");
-	pid = conmon_of(&lost);
+	pid = shim_of(&lost);
 	is_int(rt_sweep(rt, known, &run), 0, "what nobody knows is swept");
 	while (waitpid(-1, NULL, WNOHANG) > 0)
 		; /* the last life's children are still ours */
 	ok(!left("run", lost.id) && !left("crun", lost.id) && !cgroup_left(lost.id) && pid > 1 &&
 		   kill(pid, 0) < 0,
-	   "with its conmon");
+	   "with its shim");
 	for (size_t i = 0; i < ARRAY_SIZE(all); i++)
 		life_done(all[i]);
 }
 
-/* The engine died while conmon was at work: the next life's delete ends that first. */
+/* The engine died while the shim was at work: the next life's delete ends that first. */
 static void test_half_made(void)
 {
 	struct life l;
@@ -341,8 +384,9 @@ int main(void)
 	test_refusals();
 	test_signals();
 	test_forced_delete();
-	test_conmon_dies();
-	test_conmon_hangs();
+	test_shim_dies();
+	test_shim_hangs();
+	test_filter();
 	test_oom();
 	test_lock();
 	test_next_life();

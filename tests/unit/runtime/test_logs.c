@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* test_logs.c - tail, since, until, follow, pauses and partial lines of k8s-file logs */
+/* test_logs.c - tail, since, until, follow, pauses, partial lines, both formats, rotated files */
 
 #include <fcntl.h>
 #include <stdarg.h>
@@ -28,15 +28,15 @@ struct seen {
 	int64_t last_ns;
 };
 
-static int on_line(int stream, int64_t ns, const char *text, size_t len, void *data)
+static int on_line(const struct log_line *line, void *data)
 {
 	struct seen *s = data;
 
 	s->records++;
-	s->last_ns = ns;
+	s->last_ns = line->ns;
 	if (s->text.len < 60000) {
-		(void)buf_printf(&s->text, "%d:", stream);
-		(void)buf_add(&s->text, text, len);
+		(void)buf_printf(&s->text, "%d:", line->stream);
+		(void)buf_add(&s->text, line->text, line->len);
 	}
 	if (s->records == s->close_at) {
 		log_reader_close(s->r);
@@ -311,6 +311,85 @@ static void test_follow_tail_until(void)
 	seen_clear(&s);
 }
 
+#define J(text, stream, s)                                                                         \
+	"{\"log\":\"" text "\",\"stream\":\"" stream "\",\"time\":\"" T s "Z\"}\n"
+
+static void test_json(void)
+{
+	struct seen s = {0};
+	struct log_query q = query();
+
+	put(J("one\\n", "stdout", "1") J("tw", "stderr", "2") J(
+		"o\\n", "stderr",
+		"2") "{\"stream\":\"stdout\",\"attrs\":{\"a\":\"}\\\"]\"},\"more\":[1,{}],\"log\":"
+		     "\"\\u003cx\\u003e \\ud83d\\ude00 \\t\\\\\\n\",\"time\":\"" T "3Z\"}\n"
+		     "{\"log\":\"cut off\nno record\n{}\n" T "4" Z
+		     "stdout F of the other format\n");
+	is_str(all(&s, &q), "1:one\n2:tw2:o\n1:<x> \xf0\x9f\x98\x80 \t\\\n1:of the other format\n",
+	       "all of it");
+	q.tail = 4; /* two of which are no records */
+	is_str(all(&s, &q), "1:<x> \xf0\x9f\x98\x80 \t\\\n1:of the other format\n",
+	       "the last two, in both formats");
+	q.tail = 5;
+	is_str(all(&s, &q), "2:o\n1:<x> \xf0\x9f\x98\x80 \t\\\n1:of the other format\n",
+	       "a piece counts, as in Docker");
+	seen_clear(&s);
+}
+
+/* path.1 is older than path. */
+static void put_old(int n, const char *text)
+{
+	auto_free char *name = str_printf("%s.%d", path, n);
+
+	ok(name && fs_write(name, text, strlen(text), 0600) >= 0, "file %d", n);
+}
+
+static void rotate(void)
+{
+	for (int n = 2; n >= 0; n--) {
+		auto_free char *from = n ? str_printf("%s.%d", path, n) : strdup(path);
+		auto_free char *to = str_printf("%s.%d", path, n + 1);
+
+		(void)rename(from, to);
+	}
+}
+
+static void test_rotated(void)
+{
+	struct seen s = {.text = BUF_INIT(65536)};
+	struct log_query q = query();
+
+	put_old(2, T "1" Z "stdout F a\n" T "1" Z "stdout F b\n");
+	put_old(1, T "2" Z "stdout F c\n");
+	put(T "3" Z "stdout F d\n" T "3" Z "stdout F e\n");
+	is_str(all(&s, &q), "1:a\n1:b\n1:c\n1:d\n1:e\n", "all files, oldest first");
+	q.tail = 4;
+	is_str(all(&s, &q), "1:b\n1:c\n1:d\n1:e\n", "a tail into the oldest");
+	q.tail = 3;
+	is_str(all(&s, &q), "1:c\n1:d\n1:e\n", "a tail from the start of one");
+	q.tail = 9;
+	is_str(all(&s, &q), "1:a\n1:b\n1:c\n1:d\n1:e\n", "more than there are");
+	q.follow = true;
+	q.tail = 1;
+	seen_clear(&s);
+	ok(start(&s, &q), "followed");
+	sees(&s, "1:e\n", "the last");
+	/* two turns of the file while nobody looks */
+	append(T "4" Z "stdout F f\n");
+	rotate();
+	put(T "5" Z "stdout F g\n");
+	rotate();
+	put(T "6" Z "stdout F h\n");
+	sees(&s, "1:e\n1:f\n1:g\n1:h\n", "nothing is lost, nothing twice");
+	log_reader_close(s.r);
+	seen_clear(&s);
+	for (int n = 1; n < 5; n++) {
+		auto_free char *name = str_printf("%s.%d", path, n);
+
+		(void)fs_unlink(name);
+	}
+}
+
 static void test_pause(void)
 {
 	struct seen s = {.text = BUF_INIT(65536), .pause_at = 2};
@@ -360,6 +439,8 @@ int main(void)
 	test_follow();
 	test_follow_tail_until();
 	test_pause();
+	test_json();
+	test_rotated();
 	loop_free(loop);
 	ok(fs_rm_tree(dir) >= 0, "cleaned up");
 	free(path);
