@@ -166,6 +166,7 @@ static void run_attached(struct api_call *c, struct exec *ex, struct run *x, boo
 	struct rt_attach_ops ops = pump_ops(x->pump);
 	struct err e = {0};
 
+	pump_expect(x->pump);
 	if (engine_exec_start(ex, false, tty, &ops, started, x, &e) < 0) {
 		x->started = true; /* the pump's end frees it */
 		pump_free(x->pump);

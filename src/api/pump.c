@@ -39,6 +39,7 @@ struct pump {
 	bool eof_given; /* ... and the attachment knows */
 	bool ended;	/* nothing more comes from the container */
 	bool awaits;	/* the socket or stream is still to come */
+	bool expects;	/* the attachment is, and knows this pump */
 	bool gone;	/* the client */
 	bool orphan;	/* ... and left input behind */
 };
@@ -84,7 +85,7 @@ static void reap(void *data)
 /* Both sides are done: freed on the next turn, for callers up the stack still look at it. */
 static void maybe_free(struct pump *p)
 {
-	if (p->a || p->h || p->s || p->awaits || p->reap || !p->ended)
+	if (p->a || p->h || p->s || p->awaits || p->expects || p->reap || !p->ended)
 		return;
 	p->io = source_free(p->io);
 	if (loop_defer(p->loop, reap, p, &p->reap) < 0)
@@ -295,10 +296,17 @@ struct rt_attach_ops pump_input_ops(struct pump *p)
 					      (p->config.in ? 0 : RT_ATTACH_NO_INPUT)};
 }
 
+void pump_expect(struct pump *p)
+{
+	p->expects = true;
+}
+
 void pump_attached(struct pump *p, struct attachment *a)
 {
+	p->expects = false;
 	if (p->ended) { /* the client left meanwhile */
 		attachment_close(a);
+		maybe_free(p);
 		return;
 	}
 	p->a = a;
@@ -309,6 +317,7 @@ void pump_attached(struct pump *p, struct attachment *a)
 
 void pump_end(struct pump *p, const char *text)
 {
+	p->expects = false;
 	if (p->a)
 		attachment_close(p->a);
 	p->a = NULL;

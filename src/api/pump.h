@@ -24,11 +24,14 @@ struct pump_config {
 	void *data;
 };
 int pump_new(struct api_call *c, const struct pump_config *config,
-	     struct pump **ret) MUST_CHECK;		  /* -ENOMEM */
-void pump_free(struct pump *p);				  /* before it was given anything */
-struct rt_attach_ops pump_ops(struct pump *p);		  /* for the attachment */
-struct rt_attach_ops pump_input_ops(struct pump *p);	  /* ... of which only the input is used:
-							   * output and end come by pump_put(), _end() */
+	     struct pump **ret) MUST_CHECK;	     /* -ENOMEM */
+void pump_free(struct pump *p);			     /* before it was given anything */
+struct rt_attach_ops pump_ops(struct pump *p);	     /* for the attachment */
+struct rt_attach_ops pump_input_ops(struct pump *p); /* ... of which only the input is used:
+						      * output and end come by pump_put(), _end() */
+/* An attachment is being made and knows the pump's ops: the pump stays until one of the next two.
+ */
+void pump_expect(struct pump *p);
 void pump_attached(struct pump *p, struct attachment *a); /* the attachment is there */
 /* nothing more comes for the client but @text (may be NULL) */
 void pump_end(struct pump *p, const char *text);

@@ -81,14 +81,15 @@ DEFINE_AUTO(struct log_reader, reader_free);
 
 /* ---- backwards: where the last n lines begin ---- */
 
-/* Going back over the record at @start. Return: true where it is one line too many. A record of
- * json-file counts as a line whatever it is, as in Docker: it tells only at its end. */
+/* Going back over the record at @start. As Docker counts, lines of a stream that was not asked for
+ * count as well; a record of json-file is a line whatever it is: it tells only at its end. Return:
+ * true where it is one line too many. */
 static bool one_back(struct log_reader *r, off_t start, const char *s, size_t len)
 {
 	struct log_record rec;
 	bool line, json;
 
-	if (log_record_peek(s, len, &rec, &json) && (json || wanted(r, rec.stream))) {
+	if (log_record_peek(s, len, &rec, &json)) {
 		line = json || !rec.partial || !r->begun[rec.stream];
 		if (line && r->lines == 0)
 			return true;

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Stand-in images: busybox with a web server on the ports that the real image would have, made as one
 docker-archive. Every port answers http; / says which image and which container, any path of the
-guide answers too. `curl` inside is a word for wget -qO- (never with -T: busybox 1.35 built statically crashes on it)."""
+guide answers too. `npm` says what it was called with, `curl` inside is a word for wget -qO- (never with -T: busybox 1.35 built statically crashes on it)."""
 import hashlib
 import io
 import json
@@ -24,6 +24,7 @@ done
 wait
 """
 CURL = "#!/bin/sh\nexec timeout 3 wget -qO- \"$@\"\n"
+NPM = "#!/bin/sh\necho \"npm $*\"\n"
 FILES = {
     "etc/passwd": "root:x:0:0:root:/root:/bin/sh\ndaemon:x:1:1:daemon:/usr/sbin:/bin/false\n"
                   "www:x:1000:1000:www:/www:/bin/sh\n",
@@ -65,6 +66,7 @@ def layer():
                 add(tar, "bin/" + applet, kind=tarfile.SYMTYPE, link="busybox")
         add(tar, "bin/serve", SERVE, 0o755)
         add(tar, "usr/bin/curl", CURL, 0o755)
+        add(tar, "usr/bin/npm", NPM, 0o755)
         for name, text in FILES.items():
             add(tar, name, text)
     return out.getvalue()

@@ -316,7 +316,7 @@ class World:
     def start(self, *flags, wait=True):
         """Starts the engine and waits until it says that it is ready."""
         if self.kind == "dockerd":
-            return self._start_dockerd()
+            return self._start_dockerd(*flags)
         notify = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC)
         path = self.base + "/n"
         with contextlib.suppress(FileNotFoundError):
@@ -355,7 +355,7 @@ class World:
             self.baseline = self.settled()
         return self
 
-    def _start_dockerd(self):
+    def _start_dockerd(self, *flags):
         """The same tests against the real thing, to test the tests (ATOLL_TEST_ENGINE=dockerd)."""
         cache = TOP + "/tests/.cache/dockerd"
         if not os.path.exists("/usr/sbin/dockerd"):
@@ -364,7 +364,7 @@ class World:
             self.engine = subprocess.Popen(
                 ["dockerd", "-H", "unix://" + self.socket, "--data-root", self.data, "--exec-root", self.exec_root,
                  "--pidfile", self.base + "/pid", "--cgroup-parent", "/" + self.name, "--live-restore",
-                 "--log-level", "error"] + self.flags,
+                 "--log-level", "error"] + self.flags + list(flags),
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=self.env, start_new_session=True)
         until(lambda: os.path.exists(self.socket) and self.alive_api(), "dockerd", 60)
         if self.baseline is None:
@@ -802,6 +802,8 @@ def _one(w, fn, quiet):
             w.start()
         fn(w)
     except Skip:
+        signal.alarm(60)
+        w.reset()  # it may have found out late
         raise
     except BaseException as e:
         if isinstance(e, KeyboardInterrupt):

@@ -173,8 +173,9 @@ static void test_tail(void)
 	is_str(tail(&s, 4, true, true), "1:thr1:ee\n2:four\n1:\n1:end", "pieces are one line");
 	is_str(tail(&s, 6, true, true), "1:one\n2:two\n1:thr1:ee\n2:four\n1:\n1:end", "all");
 	is_str(tail(&s, 1000, true, true), "1:one\n2:two\n1:thr1:ee\n2:four\n1:\n1:end", "more");
-	is_str(tail(&s, 1, false, true), "2:four\n", "the last of stderr");
-	is_str(tail(&s, 2, false, true), "2:two\n2:four\n", "the last two of stderr");
+	is_str(tail(&s, 2, false, true), "", "of stderr, among the last two of both");
+	is_str(tail(&s, 5, false, true), "2:two\n2:four\n",
+	       "of stderr, among the last five of both");
 	put("");
 	is_str(tail(&s, 5, true, true), "", "of an empty log");
 	seen_clear(&s);

@@ -1,0 +1,26 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""docker-compose 1.29.2, Debian 12's: every operation of ops_compose.py, and the guide's three environments."""
+import os
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../lib"))
+import clients  # noqa: E402
+import compat  # noqa: E402
+import guide  # noqa: E402
+import ops_compose  # noqa: E402
+import ops_images  # noqa: E402
+from testbed import main  # noqa: E402
+
+NAME = "docker-compose 1.29.2"
+
+
+def project(w):
+    return ops_compose.Project(w, NAME)
+
+
+if __name__ == "__main__":
+    why = clients.get("python")
+    tests = compat.tests(NAME, project, why)
+    tests.update(guide.environments(project, why))
+    main(tests, ops_images.setup)
