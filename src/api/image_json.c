@@ -112,13 +112,13 @@ static void root_fs(struct jsonw *w, const json_t *all)
 
 /* Docker leaves both out from 1.45 on. docker-compose 1.29 takes the newest version that an engine
  * has and ends without ContainerConfig, so that stays. */
-static void old_fields(struct jsonw *w, const json_t *all, const json_t *config, unsigned version)
+static void old_fields(struct jsonw *w, const json_t *all, unsigned version)
 {
 	const json_t *made_by = json_get(all, "container_config");
 
 	if (version < 145)
 		jsonw_str(w, "Container", text(all, "container"));
-	config_json(w, "ContainerConfig", made_by ? made_by : config, version);
+	config_json(w, "ContainerConfig", made_by, version);
 }
 
 static void image_json(struct jsonw *w, const struct image *i, struct engine *en, unsigned version)
@@ -133,7 +133,7 @@ static void image_json(struct jsonw *w, const struct image *i, struct engine *en
 	jsonw_str(w, "Parent", image_parent(engine_images(en), i));
 	jsonw_str(w, "Comment", text(all, "comment"));
 	jsonw_str(w, "Created", clock_rfc3339_short(image_created_ns(i), when));
-	old_fields(w, all, json_get(all, "config"), version);
+	old_fields(w, all, version);
 	jsonw_str(w, "DockerVersion", text(all, "docker_version"));
 	jsonw_str(w, "Author", text(all, "author"));
 	config_json(w, "Config", config, version);

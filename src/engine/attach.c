@@ -40,8 +40,9 @@ static void on_closed(void *d)
 	struct attachment *a = d;
 
 	a->rt = NULL;
+	list_remove(&a->node); /* whoever is told may remove the container */
 	a->ops.closed(a->ops.data);
-	release(a);
+	free(a);
 }
 
 static void on_writable(void *d)

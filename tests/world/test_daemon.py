@@ -116,7 +116,7 @@ def test_reload(w):
         contains(text, key)
     info = w.get("/info")
     equal((info["Labels"], info["Debug"]), (["a=b", "c=d"], True))
-    contains(info["RegistryConfig"]["Mirrors"], "https://mirror.test")
+    contains(info["RegistryConfig"]["Mirrors"], "https://mirror.test/")
     # what cannot change is named and stays
     text = hup(w, {"labels": ["a=b"], "mtu": 1400, "debug": True})
     matches(text, r"need a restart of the engine keys=mtu")

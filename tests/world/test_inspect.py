@@ -203,7 +203,7 @@ def test_images(w):
     check(sum(x["Size"] for x in h) > 1000000, "the layers' sizes: %s", h)
     if w.kind != "dockerd":
         i = w.get("/v1.51/images/%s/json" % IMAGE)
-        absent(i, "Container ContainerConfig VirtualSize", "image at 1.51")
+        absent(i, "Container VirtualSize", "image at 1.51")  # ContainerConfig stays: docker-compose 1.29 wants it
         absent(i["Config"], "Hostname Domainname AttachStdin Image", "Config at 1.51")
 
 
