@@ -395,6 +395,8 @@ static void security_options(struct jsonw *w, struct engine *en)
 	jsonw_strf(w, NULL, "name=seccomp,profile=%s", profile ? profile : "builtin");
 	if (runtime_cgroup_version(engine_runtime(en)) == 2)
 		jsonw_str(w, NULL, "name=cgroupns");
+	if (config->remap.uid.n)
+		jsonw_str(w, NULL, "name=userns");
 	if (config->no_new_privileges)
 		jsonw_str(w, NULL, "name=no-new-privileges");
 	jsonw_end_array(w);

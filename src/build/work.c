@@ -55,7 +55,8 @@ int work_open(struct build *b, struct work *w, char which, const char *image, st
 		return r;
 	if (!i || !strv_len(image_layers(i)))
 		return make_bare(b, w, e);
-	r = storage_mount(st, w->name, image_layers(i), e);
+	/* with the ids of the image, whatever containers see */
+	r = storage_mount(st, w->name, image_layers(i), true, e);
 	return r < 0 ? r : open_root(b, w, "merged", e);
 }
 

@@ -167,6 +167,18 @@ static int add_owner(struct container *c, const char *root, json_t *request, str
 		       : 0;
 }
 
+/* files are seen and made with the ids that they have inside */
+static int add_userns_root(const struct container *c, json_t *request, struct err *e)
+{
+	const struct idmaps *m = &c->en->config->remap;
+
+	return json_object_set_new(request, "userns_root",
+				   json_pack("[I,I]", (json_int_t)m->uid.v[0].first,
+					     (json_int_t)m->gid.v[0].first)) < 0
+		       ? err_nomem(e)
+		       : 0;
+}
+
 static int make_request(struct transfer *t, struct container *c, const char *root, json_t **ret,
 			struct err *e)
 {
@@ -181,6 +193,8 @@ static int make_request(struct transfer *t, struct container *c, const char *roo
 		return err_nomem(e);
 	if (t->flags & TRANSFER_COPY_OWNER)
 		r = add_owner(c, root, j, e);
+	if (r >= 0 && remapped(c))
+		r = add_userns_root(c, j, e);
 	if (r >= 0)
 		*ret = TAKE_PTR(j);
 	return r;
@@ -214,6 +228,7 @@ static int start_helper(struct transfer *t, struct container *c, struct err *e)
 	task.dir = root;
 	task.request = request;
 	task.root = clone;
+	task.userns = remapped(c) ? c->en->userns : 0;
 	task.in = t->verb == TRANSFER_PUT;
 	return helper_start(c->en->images, &task, &ops, &t->helper, e);
 }

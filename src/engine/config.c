@@ -43,6 +43,7 @@ void daemon_config_done(struct daemon_config *c)
 			 c->default_cgroupns_mode,
 			 c->default_shm_size,
 			 c->seccomp_profile,
+			 c->userns_remap,
 			 c->tlscacert,
 			 c->tlscert,
 			 c->tlskey,
@@ -256,7 +257,7 @@ static int settle(struct daemon_config *c, struct err *e)
 		return r;
 	if (c->debug)
 		c->log_level = LOG_DEBUG;
-	return take_proxies(c) < 0 ? err_nomem(e) : 0;
+	return take_proxies(c) < 0 ? err_nomem(e) : remap_settle(c, e);
 }
 
 static void given_done(struct given *g)

@@ -11,6 +11,7 @@
 #include <stdbool.h>
 
 #include "base/err.h"
+#include "base/idmap.h"
 #include "base/log.h"
 #include "net/net.h"
 
@@ -37,6 +38,9 @@ struct daemon_config {
 	char **dns, **dns_search, **dns_opts;
 	char *default_ipc_mode, *default_cgroupns_mode, *default_shm_size; /* NULL: Docker's */
 	char *seccomp_profile; /* a path, "unconfined" or "builtin"; NULL: builtin */
+	/* --userns-remap as given, NULL: off; what it means, uid.n 0: off */
+	char *userns_remap;
+	struct idmaps remap;
 	bool icc, ip_forward, ip_masq, ipv6, init, no_new_privileges;
 	uint32_t mtu; /* 0: the uplink's */
 	uint32_t shutdown_timeout;

@@ -263,12 +263,13 @@ const struct option options[] = {
 	 "TLS, and clients must show a certificate"},
 	{"validate", 0, "", OPT_BOOL, AT(validate), NULL,
 	 "check the configuration and the files it names, and quit"},
+	{"userns-remap", 0, NULL, OPT_STR, AT(userns_remap), NULL,
+	 "default, or USER[:GROUP] whose subordinate ids containers have"},
 	{"version", 'v', "", OPT_BOOL, AT(version), NULL, "print the version and quit"},
 
 	{"authorization-plugin", 0, "authorization-plugins", OPT_REFUSED, 0, NULL, NULL},
 	{"rootless", 0, NULL, OPT_REFUSED_BOOL, 0, NULL, NULL},
 	{"selinux-enabled", 0, NULL, OPT_REFUSED_BOOL, 0, NULL, NULL},
-	{"userns-remap", 0, NULL, OPT_REFUSED, 0, NULL, NULL},
 
 	IGNORED("add-runtime"),
 	IGNORED_BOOL("allow-direct-routing"),

@@ -70,9 +70,12 @@ const char *engine_id(struct engine *en)
 
 int engine_lock(const struct daemon_config *c, struct engine_locks *ret, struct err *e)
 {
-	int r = fs_mkdir_p(c->data_root, 0710);
+	int r = remap_folders(c, e);
 
 	*ret = ENGINE_LOCKS_NONE;
+	if (r < 0)
+		return r;
+	r = fs_mkdir_p(c->data_root, 0710);
 	if (r < 0)
 		return err_sys(e, -r, "cannot make the data root %s", c->data_root);
 	ret->data_root = lock_folder(c->data_root, "data root", e);
@@ -186,6 +189,8 @@ static int open_store(struct engine *en, const struct programs *p, struct err *e
 	if (r >= 0)
 		r = storage_open(en->config->data_root, en->jobs, &en->storage, e);
 	if (r >= 0)
+		r = remap_storage(en, e);
+	if (r >= 0)
 		r = images_open(en->loop, en->db, en->storage, &ic, &en->images, e);
 	return r;
 }
@@ -246,6 +251,7 @@ static int open_net(struct engine *en, const struct programs *p, struct err *e)
 	const struct daemon_config *c = en->config;
 	struct net_config nc = {
 		.exec_root = c->exec_root,
+		.userns = en->userns,
 		.dns_program = p->dns,
 		.life_fd = en->life_fd,
 		.pools = c->pools,
@@ -338,6 +344,8 @@ int engine_open(struct loop *l, const struct daemon_config *config, struct engin
 	if (r >= 0)
 		r = read_seccomp(en, e);
 	if (r >= 0)
+		r = remap_open(en, e);
+	if (r >= 0)
 		r = open_store(en, &p, e);
 	if (r >= 0)
 		r = open_runtime(en, &p, e);
@@ -401,16 +409,17 @@ static void free_objects(struct engine *en)
 
 void engine_close(struct engine *en)
 {
-	bool opened = en && en->net;
+	bool opened = en && en->net, live;
 
 	if (!en)
 		return;
 	en->closing = true;
 	if (opened)
 		drain(en);
+	live = !opened || any_running(en);
 	if (en->images)
 		images_stop(en->images); /* what they tell is about containers, too */
-	net_close(en->net, opened && !any_running(en));
+	net_close(en->net, opened && !live);
 	if (en->tops.next)
 		tops_drop(en);
 	if (en->containers.next)
@@ -419,6 +428,7 @@ void engine_close(struct engine *en)
 	images_close(en->images);
 	job_pool_free(en->jobs); /* before what the jobs' ends look at */
 	storage_close(en->storage);
+	remap_close(en, live);
 	db_close(en->db);
 	events_close(en);
 	(void)fd_close(en->life_fd);

@@ -7,6 +7,7 @@
  */
 
 #include <string.h>
+#include <unistd.h>
 
 #include "base/fs.h"
 #include "base/json.h"
@@ -31,6 +32,10 @@ static int put(struct container *c, const char *file, const struct buf *b, struc
 	if (!path || buf_err(b))
 		return err_nomem(e);
 	r = fs_write(path, buf_str(b), b->len, 0644);
+	if (r >= 0 && remapped(c) &&
+	    lchown(path, c->en->config->remap.uid.v[0].first, c->en->config->remap.gid.v[0].first) <
+		    0)
+		r = -errno;
 	return r < 0 ? err_sys(e, -r, "cannot write %s of container %s", file, c->id) : 0;
 }
 

@@ -34,7 +34,9 @@ struct engine {
 	struct list tops; /* struct ps: those that run (top.c) */
 	struct event_log *events;
 	char id[ID_LEN + 1];
-	char *seccomp; /* of every container that names no profile; NULL: the built-in one */
+	char *seccomp;	   /* of every container that names no profile; NULL: the built-in one */
+	int userns;	   /* remap.c: of all containers; 0: there is none */
+	char *userns_path; /* its pin; NULL */
 	bool closing;
 	int life_fd; /* inherited by children that must not outlive their engine's undoing */
 	bool builtin_done;
@@ -216,6 +218,17 @@ int modes_peer(struct container *c, const char *key, struct container **ret,
 	       struct err *e) MUST_CHECK;
 /* whose shared /dev/shm is mounted in @c: its own if shareable, a peer's; NULL: neither */
 struct container *shm_owner(struct container *c);
+/* remap.c: --userns-remap */
+bool remap_on(const struct daemon_config *c);
+int remap_folders(const struct daemon_config *c, struct err *e) MUST_CHECK; /* above data_root */
+int remap_open(struct engine *en, struct err *e) MUST_CHECK; /* forks: before any thread */
+int remap_storage(struct engine *en, struct err *e) MUST_CHECK;
+void remap_close(struct engine *en, bool containers_live);
+bool remapped(const struct container *c); /* it is in the user namespace */
+/* @c may share a namespace of @peer: the runtime cannot mount what belongs to the host's root */
+int remap_join_check(const struct container *c, const struct container *peer, const char *what,
+		     struct err *e) MUST_CHECK;
+int remap_check(struct engine *en, const json_t *host, struct err *e) MUST_CHECK;
 /* security.c: SecurityOpt */
 struct security {
 	bool no_new_privileges;

@@ -134,6 +134,8 @@ int modes_peer(struct container *c, const char *key, struct container **ret, str
 				"container %s: non-shareable IPC (hint: use IpcMode:shareable for "
 				"the donor container)",
 				peer->id);
+	if (r >= 0)
+		r = remap_join_check(c, peer, what, e);
 	if (r < 0) {
 		(void)err_wrap(e, "failed to join %s namespace", what);
 		return r;

@@ -58,6 +58,10 @@ struct given {
 	char **values[OPTIONS_MAX];
 };
 
+/* remap.c: what --userns-remap means, from passwd, group, subuid and subgid; data_root becomes the
+ * mapping's own */
+int remap_settle(struct daemon_config *c, struct err *e) MUST_CHECK;
+
 /* config_file.c: daemon.json over what is not given by flags. @must: absent is an error */
 int config_file_read(struct daemon_config *c, const struct given *g, bool must,
 		     struct err *e) MUST_CHECK;

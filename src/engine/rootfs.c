@@ -18,7 +18,9 @@ int rootfs_mount(struct container *c, struct err *e)
 	struct image *image;
 	int r = image_find(c->en->images, c->image_id, &image, e);
 
-	return r < 0 ? r : storage_mount(c->en->storage, c->id, image_layers(image), e);
+	return r < 0 ? r
+		     : storage_mount(c->en->storage, c->id, image_layers(image),
+				     remap_on(c->en->config) && !remapped(c), e);
 }
 
 int rootfs_unmount(struct container *c)

@@ -215,6 +215,10 @@ static int fill(struct container *c, struct rt_spec *s, struct loan *l, struct e
 	s->n_rlimits = l->n_rlimits;
 	s->ipc_mode = l->ipc;
 	s->pid_mode = l->pid;
+	if (remapped(c)) {
+		s->userns_path = c->en->userns_path;
+		s->maps = &c->en->config->remap;
+	}
 	return 0;
 }
 

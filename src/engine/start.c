@@ -129,7 +129,8 @@ static int start_sandbox(struct container *c, struct err *e)
 				    .dns = dns,
 				    .dns_search = search,
 				    .dns_opts = opts,
-				    .sysctls = sysctls};
+				    .sysctls = sysctls,
+				    .host_userns = !remapped(c)};
 	struct net_publish *publish = NULL;
 	struct sandbox *sb;
 	int r = publish_collect(c, &publish, &spec.n_publish, e);
@@ -160,7 +161,7 @@ static int do_network(struct steps *st, void *ctx, struct err *e)
 					    "container: container "
 					    "%s is %s",
 					    peer->name, container_status_name(peer->st.status));
-		return 0;
+		return remap_join_check(c, peer, "network", e);
 	}
 	r = endpoints_ensure(c, e);
 	if (r >= 0 && !streq(mode, "host"))

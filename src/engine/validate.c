@@ -181,7 +181,7 @@ int spec_validate(struct engine *en, const json_t *config, const json_t *host, s
 		if ((r = checks[i](host, e)) < 0)
 			return r;
 	if ((r = resources_valid(host, false, e)) < 0 || (r = health_valid(config, e)) < 0 ||
-	    (r = modes_check(config, host, e)) < 0 ||
+	    (r = modes_check(config, host, e)) < 0 || (r = remap_check(en, host, e)) < 0 ||
 	    (r = security_parse(en, host, &(struct security){0}, e)) < 0 ||
 	    (r = check_caps(host, e)) < 0 || (r = check_names(config, host, e)) < 0 ||
 	    (r = check_network_mode(config, host, e)) < 0 ||

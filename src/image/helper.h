@@ -30,6 +30,7 @@ struct archive_entry;
 #define REPORT_FD  3
 #define REQUEST_FD 5 /* 4: the engine's life lock */
 #define ROOT_FD	   6
+#define USERNS_FD  7
 
 /* ---- helper_confine.c, helper_view.c: before the first foreign byte is read ---- */
 
@@ -41,6 +42,9 @@ struct view { /* what "/" will be */
 	const char *dir;
 	int root; /* a detached mount that is placed on @dir; negative: @dir itself */
 	bool read_only;
+	/* who the files are seen as and made by: root of a user namespace. 0: as they are */
+	int userns;
+	uint32_t uid, gid;		 /* that root, outside */
 	const struct view_mount *mounts; /* in the order of their depth */
 	size_t n_mounts;
 };

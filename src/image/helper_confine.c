@@ -7,6 +7,7 @@
  * Source: capabilities(7).
  */
 #include <errno.h>
+#include <grp.h>
 #include <linux/capability.h>
 #include <sched.h>
 #include <signal.h>
@@ -15,8 +16,10 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <unistd.h>
 
 #include "base/limits.h"
+#include "base/userns.h"
 #include "image/helper.h"
 
 #define CPU_SECONDS (2 * 3600)		      /* xz decodes 64 GiB in less than an hour */
@@ -78,6 +81,21 @@ int confine_capabilities(uint64_t keep, struct err *e)
 	return 0;
 }
 
+/* The view is built outside, for the folders on the way are the host's; places that are missing in
+ * it are made as that root. */
+static int enter_as_root_of(const struct view *v, struct err *e)
+{
+	int r = fsids_enter(v->uid, v->gid);
+
+	if (r < 0)
+		return err_sys(e, -r, "cannot act as the container's root");
+	r = view_enter(v, e);
+	if (r >= 0 && (setns(v->userns, CLONE_NEWUSER) < 0 || setgroups(0, NULL) < 0 ||
+		       setresgid(0, 0, 0) < 0 || setresuid(0, 0, 0) < 0))
+		r = err_sys(e, errno, "cannot enter the user namespace");
+	return r;
+}
+
 int confine(const struct view *v, struct err *e)
 {
 	const struct confine_limits limits = {.files = FILES_MAX,
@@ -95,7 +113,7 @@ int confine(const struct view *v, struct err *e)
 	if (r >= 0 && unshare(CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS) < 0)
 		r = err_sys(e, errno, "cannot make namespaces");
 	if (r >= 0)
-		r = view_enter(v, e);
+		r = v->userns ? enter_as_root_of(v, e) : view_enter(v, e);
 	if (r >= 0)
 		r = confine_bounding(keep, e);
 	if (r >= 0)

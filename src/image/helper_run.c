@@ -380,8 +380,12 @@ static int container_files(const char *verb, const char *dir, struct err *e)
 {
 	struct request r;
 	int rc = request_read(&r, e);
+	const json_t *as = json_object_get(r.json, "userns_root");
 	struct view v = {.dir = dir,
 			 .root = ROOT_FD,
+			 .userns = json_array_size(as) == 2 ? USERNS_FD : 0,
+			 .uid = (uint32_t)json_integer_value(json_array_get(as, 0)),
+			 .gid = (uint32_t)json_integer_value(json_array_get(as, 1)),
 			 .read_only = !streq(verb, "put"),
 			 .mounts = r.mounts,
 			 .n_mounts = r.n_mounts};

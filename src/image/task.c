@@ -355,7 +355,7 @@ struct ends { /* the helper's */
 static int spawn(struct helper_child *h, const struct helper_task *t, const struct ends *e)
 {
 	const char *const argv[] = {h->im->helper, t->verb, t->dir, NULL};
-	struct spawn_fd fds[4] = {{e->report, REPORT_FD}};
+	struct spawn_fd fds[5] = {{e->report, REPORT_FD}};
 	struct spawn s = SPAWN_INIT;
 	pid_t pid;
 	int r;
@@ -372,6 +372,8 @@ static int spawn(struct helper_child *h, const struct helper_task *t, const stru
 		fds[s.n_fds++] = (struct spawn_fd){e->request, REQUEST_FD};
 	if (t->root >= 0)
 		fds[s.n_fds++] = (struct spawn_fd){t->root, ROOT_FD};
+	if (t->userns > 0)
+		fds[s.n_fds++] = (struct spawn_fd){t->userns, USERNS_FD};
 	pid = spawn_start(&s, &h->pidfd);
 	if (pid < 0)
 		return pid;

@@ -34,6 +34,7 @@ struct helper_task {
 	const char *verb, *dir; /* image/helper.h */
 	const json_t *request;	/* NULL: none */
 	int root;		/* a detached mount, stays the caller's; negative: none */
+	int userns;		/* whose ids the files have, stays the caller's; 0: the host's */
 	bool in;		/* helper_write() will be used */
 	int file;		/* its input instead, stays the caller's; negative: none */
 	int out;		/* where its output goes, stays the caller's; negative: ops->out */

@@ -64,6 +64,7 @@ struct net_config {
 	bool icc;	      /* --icc of the default bridge */
 	bool ip_forward, ip_masq;
 	char **dns, **dns_search, **dns_opts; /* daemon-wide; borrowed */
+	int userns; /* sandboxes belong to this user namespace; 0: to the host's. Borrowed */
 };
 
 /* Opens the parts, starts or finds the resolver, loads the store, replaces the firewall table,
@@ -167,6 +168,7 @@ struct sandbox_spec {
 	char **dns, **dns_search,
 		**dns_opts; /* of the container; NULL: the daemon's or the host's */
 	json_t *sysctls;    /* net.* ones only, object of strings, or NULL */
+	bool host_userns;   /* whatever net_config says */
 };
 /* Namespace (or the resting one again), resolver sockets, every endpoint attached, ports published,
  * names known: one call, all or nothing. "port is already allocated" and "address already in use"

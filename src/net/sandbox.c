@@ -407,6 +407,12 @@ static int link_defaults(struct sandbox *sb, struct err *e)
 	return r < 0 ? err_sys(e, -r, "cannot set %s in container %s", key, sb->container_name) : 0;
 }
 
+static int make_netns(struct sandbox *sb, int userns, struct err *e)
+{
+	return userns ? netns_create_in(sb->path, userns, &sb->netns, e)
+		      : netns_create(sb->path, &sb->netns, e);
+}
+
 static int bring_up(struct sandbox *sb, const struct sandbox_spec *spec, struct err *e)
 {
 	struct container_eps *c = container_eps_find(sb->net, sb->container_id);
@@ -418,7 +424,7 @@ static int bring_up(struct sandbox *sb, const struct sandbox_spec *spec, struct 
 		r = netns_unpin(sb->path) < 0
 			    ? err_set(e, ERR_INTERNAL, EBUSY, "the namespace file %s is in the way",
 				      sb->path)
-			    : netns_create(sb->path, &sb->netns, e);
+			    : make_netns(sb, spec->host_userns ? 0 : sb->net->config.userns, e);
 	if (r >= 0)
 		r = link_defaults(sb, e);
 	if (r >= 0)

@@ -12,6 +12,7 @@
 
 #include "base/fs.h"
 #include "base/str.h"
+#include "base/userns.h"
 #include "netlink/rtnl.h"
 
 #ifndef NSFS_MAGIC
@@ -102,6 +103,44 @@ int netns_create(const char *path, int *ret_fd, struct err *e)
 	if (r >= 0)
 		r = netns_sysctl("net/ipv4/ip_forward", "0");
 	netns_leave(&v);
+	if (r < 0) {
+		(void)netns_unpin(path); /* half-made: the error below tells */
+		return err_sys(e, -r, "cannot make the network namespace %s", path);
+	}
+	*ret_fd = TAKE_FD(fd);
+	return 0;
+}
+
+static int settings(int fd)
+{
+	struct netns_visit v;
+	int r = netns_enter(fd, &v);
+
+	if (r < 0)
+		return r;
+	r = lo_up();
+	if (r >= 0)
+		r = netns_sysctl("net/ipv4/ip_forward", "0");
+	netns_leave(&v);
+	return r;
+}
+
+int netns_create_in(const char *path, int userns, int *ret_fd, struct err *e)
+{
+	struct userns_child c;
+	int r = userns_child(userns, CLONE_NEWNET, &c);
+	auto_close int fd = -EBADF;
+
+	if (r < 0)
+		return err_sys(e, -r, "cannot make a network namespace");
+	auto_free char *source = str_printf("/proc/%d/ns/net", c.pid);
+
+	r = source ? bind_to(source, path) : -ENOMEM;
+	userns_release(&c);
+	if (r >= 0) {
+		fd = open(path, O_RDONLY | O_CLOEXEC);
+		r = fd < 0 ? -errno : settings(fd);
+	}
 	if (r < 0) {
 		(void)netns_unpin(path); /* half-made: the error below tells */
 		return err_sys(e, -r, "cannot make the network namespace %s", path);

@@ -14,6 +14,8 @@
 /* A new namespace bound onto @path (created), lo up, net.ipv4.ip_forward=0 there. @ret_fd: the
  * caller's */
 int netns_create(const char *path, int *ret_fd, struct err *e) MUST_CHECK;
+/* likewise, but the namespace belongs to the user namespace @userns: its root governs it */
+int netns_create_in(const char *path, int userns, int *ret_fd, struct err *e) MUST_CHECK;
 int netns_open(const char *path, int *ret_fd,
 	       struct err *e) MUST_CHECK; /* -ESTALE: a file that pins nothing (fstatfs != nsfs) */
 int netns_unpin(const char *path) MUST_CHECK; /* umount + unlink; absent: 0 */

@@ -18,6 +18,7 @@
 #include <sys/types.h>
 
 #include "base/err.h"
+#include "base/idmap.h"
 
 struct job_pool;
 struct loop;
@@ -75,6 +76,8 @@ struct rt_spec { /* borrowed by rt_spec_write; the engine fills it from Config a
 	const char *seccomp;	/* NULL: data/seccomp.json; "unconfined"; else a profile's JSON text
 				   (Docker's format) */
 	const char *netns_path; /* NULL: the host's */
+	const char *userns_path;   /* NULL: the host's */
+	const struct idmaps *maps; /* of that */
 	const char *pid_mode, *ipc_mode, *uts_mode,
 		*cgroupns_mode; /* "", "host", "private", "container:<pid>" */
 	const struct rt_mount *mounts;

@@ -56,6 +56,8 @@ static int namespaces(struct jsonw *w, const struct rt_spec *s, struct err *e)
 	int r;
 
 	jsonw_array(w, "namespaces");
+	if (s->userns_path)
+		write_ns(w, "user", s->userns_path);
 	write_ns(w, "mount", NULL);
 	if (s->netns_path)
 		write_ns(w, "network", s->netns_path);
@@ -68,6 +70,24 @@ static int namespaces(struct jsonw *w, const struct rt_spec *s, struct err *e)
 		r = write_shared_ns(w, "uts", "uts", s->uts_mode, e);
 	jsonw_end_array(w);
 	return r;
+}
+
+/* ---- ids ---- */
+
+static void mappings(struct jsonw *w, const char *key, const struct idmap *m)
+{
+	uint32_t inside = 0;
+
+	jsonw_array(w, key);
+	for (size_t i = 0; i < m->n; i++) {
+		jsonw_object(w, NULL);
+		jsonw_i64(w, "containerID", inside);
+		jsonw_i64(w, "hostID", m->v[i].first);
+		jsonw_i64(w, "size", m->v[i].count);
+		jsonw_end_object(w);
+		inside += m->v[i].count;
+	}
+	jsonw_end_array(w);
 }
 
 /* ---- sysctls ---- */
@@ -90,6 +110,7 @@ static void default_sysctl(struct jsonw *w, const struct rt_spec *s, const char 
 
 static void sysctls(struct jsonw *w, const struct rt_spec *s)
 {
+	char groups[32];
 	const char *key;
 	json_t *v;
 
@@ -101,7 +122,9 @@ static void sysctls(struct jsonw *w, const struct rt_spec *s)
 			jsonw_str(w, key, json_string_value(v));
 	}
 	default_sysctl(w, s, "net.ipv4.ip_unprivileged_port_start", "0");
-	default_sysctl(w, s, "net.ipv4.ping_group_range", "0 2147483647");
+	(void)snprintf(groups, sizeof(groups), "0 %u",
+		       s->maps ? idmap_size(&s->maps->gid) - 1 : INT32_MAX);
+	default_sysctl(w, s, "net.ipv4.ping_group_range", groups);
 	if (!str_empty(s->domainname) && !streq(s->uts_mode, "host") &&
 	    !json_object_get(s->sysctls, "kernel.domainname"))
 		jsonw_str(w, "kernel.domainname", s->domainname);
@@ -180,6 +203,10 @@ int spec_linux(struct jsonw *w, const struct spec *sp, struct err *e)
 
 	jsonw_object(w, "linux");
 	r = namespaces(w, s, e);
+	if (r >= 0 && s->maps) {
+		mappings(w, "uidMappings", &s->maps->uid);
+		mappings(w, "gidMappings", &s->maps->gid);
+	}
 	if (r >= 0)
 		r = spec_devices(w, &rw, s, e);
 	if (r >= 0)

@@ -9,6 +9,7 @@
 
 #include "base/fs.h"
 #include "base/str.h"
+#include "base/userns.h"
 #include "runtime/spec.h"
 
 #define SHM_SIZE (64ll << 20)
@@ -206,6 +207,21 @@ static int make_dirs(int root, const char *path)
 	return dir < 0 ? dir : 0;
 }
 
+/* they belong to the container's root */
+static int make_dirs_as(const struct idmaps *maps, int root, const char *path)
+{
+	int r;
+
+	if (!maps)
+		return make_dirs(root, path);
+	r = fsids_enter(maps->uid.v[0].first, maps->gid.v[0].first);
+	if (r < 0)
+		return r;
+	r = make_dirs(root, path);
+	fsids_leave();
+	return r;
+}
+
 int spec_make_cwd(const struct rt_spec *s, struct err *e)
 {
 	const char *cwd = str_empty(s->cwd) ? "/" : s->cwd, *base = s->rootfs, *rest = cwd;
@@ -226,7 +242,7 @@ int spec_make_cwd(const struct rt_spec *s, struct err *e)
 	if (!rest[strspn(rest, "/")])
 		return 0;
 	root = open(base, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	r = root < 0 ? -errno : make_dirs(root, rest);
+	r = root < 0 ? -errno : make_dirs_as(s->maps, root, rest);
 	if (r == -ENOTDIR)
 		return err_invalid(e, "Cannot mkdir: %s is not a directory", cwd);
 	return r < 0 ? err_sys(e, -r, "cannot make the working directory %s", cwd) : 0;

@@ -9,6 +9,7 @@
  */
 
 #include <fcntl.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -117,6 +118,17 @@ void launch_console(struct shim *s)
 
 /* ---- the runtime ---- */
 
+/* Not the name alone: crun leaves the folder where it makes devices for a user namespace. */
+static const char *pid_file(void)
+{
+	static char path[PATH_MAX + sizeof("/pidfile")];
+
+	if (!getcwd(path, PATH_MAX))
+		return "pidfile";
+	memcpy(path + strlen(path), "/pidfile", sizeof("/pidfile"));
+	return path;
+}
+
 static void arguments(const struct shim *s, const char *argv[ARGS_MAX])
 {
 	size_t n = 0;
@@ -134,7 +146,7 @@ static void arguments(const struct shim *s, const char *argv[ARGS_MAX])
 		argv[n++] = ".";
 	}
 	argv[n++] = "--pid-file";
-	argv[n++] = "pidfile";
+	argv[n++] = pid_file();
 	if (s->o.tty) {
 		argv[n++] = "--console-socket";
 		argv[n++] = "console";

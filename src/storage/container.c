@@ -30,7 +30,7 @@ int storage_container_add(struct storage *s, const char *id, struct err *e)
 
 		if (!path)
 			return err_nomem(e);
-		if (mkdir(path, i == 0 ? 0710 : 0700) < 0 && errno != EEXIST)
+		if (mkdir(path, i ? 0700 : s->mapped ? 0711 : 0710) < 0 && errno != EEXIST)
 			return err_sys(e, errno, "cannot make %s", path);
 	}
 	return 0;
@@ -99,7 +99,30 @@ static int layer_paths(struct storage *s, char *const *layers, char ***ret, stru
 	return 0;
 }
 
-int storage_mount(struct storage *s, const char *id, char *const *layers, struct err *e)
+/* the same place in the view with mapped ids */
+static char *mapped_path(const struct storage *s, const char *path)
+{
+	return str_printf("%s%s", s->mapped, path + strlen(s->root));
+}
+
+static int mount_mapped(const struct storage *s, const struct overlay *o, struct err *e)
+{
+	auto_free char *upper = mapped_path(s, o->upper), *work = mapped_path(s, o->work);
+	auto_strv char **lower = NULL;
+
+	for (char *const *l = o->lower; *l; l++) {
+		auto_free char *path = mapped_path(s, *l);
+
+		if (!path || strv_add(&lower, path) < 0)
+			return err_nomem(e);
+	}
+	if (!upper || !work)
+		return err_nomem(e);
+	return overlay_mount(&(struct overlay){lower, upper, work, o->target, s->uid, s->gid}, e);
+}
+
+int storage_mount(struct storage *s, const char *id, char *const *layers, bool host_ids,
+		  struct err *e)
 {
 	auto_free char *upper = storage_path(s, "containers/%s/upper", id);
 	auto_free char *work = storage_path(s, "containers/%s/work", id);
@@ -116,9 +139,11 @@ int storage_mount(struct storage *s, const char *id, char *const *layers, struct
 		r = lower ? make_upper(upper, lower[strv_len(lower) - 1], e)
 			  : err_set(e, ERR_INTERNAL, EINVAL,
 				    "the image of container %s has no layer", id);
-	if (r >= 0)
-		r = overlay_mount(&(struct overlay){lower, upper, work, merged}, e);
-	return r;
+	const struct overlay o = {lower, upper, work, merged, 0, 0};
+
+	if (r < 0)
+		return r;
+	return s->mapped && !host_ids ? mount_mapped(s, &o, e) : overlay_mount(&o, e);
 }
 
 int storage_unmount(struct storage *s, const char *id, struct err *e)

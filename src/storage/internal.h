@@ -9,7 +9,15 @@
 struct storage {
 	char *root;
 	struct job_pool *jobs;
+	char *mapped; /* remap.c: the folders as they are seen with mapped ids; NULL: nothing is */
+	uint32_t uid, gid; /* of the mapped root; 0 */
 };
+
+/* of a folder that holds what containers mount */
+static inline unsigned storage_gate_mode(const struct storage *s)
+{
+	return s->mapped ? 0711 : 0700; /* data-root itself keeps others out */
+}
 
 /* a name that is one path component and does not begin with a dot */
 bool storage_name_ok(const char *name);
@@ -28,6 +36,7 @@ int mount_options_parse(const char *text, struct mount_options *ret) MUST_CHECK;
 struct overlay {
 	char *const *lower; /* directories, base first */
 	const char *upper, *work, *target;
+	uint32_t uid, gid; /* who mounts: the root of mapped layers; 0 */
 };
 /* Return: 0; -E2BIG more layers than this kernel takes; -errno */
 int overlay_mount(const struct overlay *o, struct err *e) MUST_CHECK;

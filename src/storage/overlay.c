@@ -20,6 +20,7 @@
 #include "base/buf.h"
 #include "base/fs.h"
 #include "base/str.h"
+#include "base/userns.h"
 #include "storage/internal.h"
 
 /* <sys/mount.h> clashes with <linux/mount.h> before glibc 2.37 */
@@ -110,7 +111,7 @@ static int configure(int fs, const struct overlay *o, const char **what)
 	return syscall(SYS_fsconfig, fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0 ? -errno : 0;
 }
 
-int overlay_mount(const struct overlay *o, struct err *e)
+static int mount_it(const struct overlay *o, struct err *e)
 {
 	const char *what = "fsopen";
 	auto_close int fs = (int)syscall(SYS_fsopen, "overlay", FSOPEN_CLOEXEC);
@@ -134,4 +135,19 @@ int overlay_mount(const struct overlay *o, struct err *e)
 	if (syscall(SYS_move_mount, mnt, "", AT_FDCWD, o->target, MOVE_MOUNT_F_EMPTY_PATH) < 0)
 		return err_sys(e, errno, "cannot place overlay on %s", o->target);
 	return 0;
+}
+
+/* The kernel keeps who mounted it: as that it makes whiteouts and what it copies up. */
+int overlay_mount(const struct overlay *o, struct err *e)
+{
+	int r;
+
+	if (!o->uid && !o->gid)
+		return mount_it(o, e);
+	r = fsids_enter(o->uid, o->gid);
+	if (r < 0)
+		return err_sys(e, -r, "cannot mount overlay on %s", o->target);
+	r = mount_it(o, e);
+	fsids_leave();
+	return r;
 }

@@ -28,7 +28,7 @@ char *storage_scratch_path(const struct storage *s, const char *id, const char *
 int scratch_shm(const char *path, int64_t bytes, struct err *e)
 {
 	char data[64];
-	int r = fs_mkdir_p(path, 0700);
+	int r = fs_mkdir_p(path, 0711);
 
 	if (r < 0)
 		return err_sys(e, -r, "cannot make %s", path);
@@ -57,7 +57,7 @@ int scratch_subpath(const char *base, const char *sub, const char *path, struct 
 	auto_close int root = open(base, O_PATH | O_DIRECTORY | O_CLOEXEC), fd = -EBADF;
 	struct stat st;
 	char from[64];
-	int r = dir ? fs_mkdir_p(dir, 0700) : -ENOMEM;
+	int r = dir ? fs_mkdir_p(dir, 0711) : -ENOMEM;
 
 	if (r < 0)
 		return err_sys(e, -r, "cannot make the folder of %s", path);

@@ -194,6 +194,9 @@ void storage_close(struct storage *s)
 	if (!s)
 		return;
 	free(s->root);
+	if (s->mapped)
+		storage_remap_sweep(s->mapped);
+	free(s->mapped);
 	free(s);
 }
 

@@ -25,6 +25,16 @@ struct job_pool;
 int storage_open(const char *data_root, struct job_pool *jobs, struct storage **ret, struct err *e)
 	MUST_CHECK; /* makes the folders (0710/0700), sweeps tmp and trash */
 void storage_close(struct storage *s);
+/* From now on roots are seen with mapped ids: what is root's on disk is @uid's and @gid's in them.
+ * The views of the folders for that lie in @dir. Volumes belong to these two. ERR_UNSUPPORTED: the
+ * kernel or the file system cannot (mount_setattr(2), overlayfs since Linux 5.19). */
+struct storage_remap {
+	const char *dir;
+	int userns; /* whose map counts; the caller's, for this call */
+	uint32_t uid, gid;
+};
+int storage_remap(struct storage *s, const struct storage_remap *m, struct err *e) MUST_CHECK;
+void storage_remap_sweep(const char *dir); /* the views go; roots that are mounted stay */
 
 /* layers */
 int storage_layer_path(const struct storage *s, const char *chain_id,
@@ -50,6 +60,7 @@ const char *storage_container_dir(struct storage *s, const char *id, char *out,
 				  size_t room); /* returns @out */
 int storage_mount(struct storage *s, const char *id,
 		  char *const *layers /* chain ids, base first */,
+		  bool host_ids /* in spite of storage_remap() */,
 		  struct err *e) MUST_CHECK; /* mounts .../merged; mounted already: 0 */
 int storage_unmount(struct storage *s, const char *id,
 		    struct err *e) MUST_CHECK; /* not mounted: 0 */

@@ -28,12 +28,14 @@ int storage_volume_add(struct storage *s, const char *name, struct err *e)
 
 		if (!path)
 			return err_nomem(e);
-		if (mkdir(path, 0700) < 0) {
+		if (mkdir(path, storage_gate_mode(s)) < 0) {
 			if (errno == EEXIST)
 				continue;
 			return err_sys(e, errno, "cannot make %s", path);
 		}
 		if (i == 1 && chmod(path, 0755) < 0) /* whatever the umask */
+			return err_sys(e, errno, "cannot make %s", path);
+		if (i == 1 && s->mapped && lchown(path, s->uid, s->gid) < 0)
 			return err_sys(e, errno, "cannot make %s", path);
 	}
 	return 0;

@@ -410,7 +410,7 @@ def two(w, *args):
 def test_connect_addresses(w):
     two(w, "--ip", "10.85.0.77", "--ip6", "2001:db8:c:85::77")
     equal(addresses(w, "c:client", "eth1"), ["10.85.0.77/24", "2001:db8:c:85::77/64"])
-    check(w.ping("c:server", "10.85.0.77") and w.ping("c:server", "2001:db8:c:85::77"))
+    check(w.ping("c:server", "10.85.0.77", 5) and w.ping("c:server", "2001:db8:c:85::77", 5))
 
 
 def test_connect_alias(w):

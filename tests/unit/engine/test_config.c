@@ -140,8 +140,10 @@ static const struct {
 	{"--tlsverify=maybe", NULL,
 	 "invalid argument \"maybe\" for \"--tlsverify\" flag: strconv.ParseBool: parsing "
 	 "\"maybe\": invalid syntax"},
-	{"--userns-remap=default", NULL,
-	 "--userns-remap: this version of the engine does not have it"},
+	{"--userns-remap=no-such-user-here", NULL,
+	 "userns-remap: user no-such-user-here: no such user"},
+	{"--userns-remap=:x", NULL, "userns-remap: invalid value: \":x\""},
+	{"--userns-remap=root:", NULL, "userns-remap: invalid value: \"root:\""},
 	{"stray", NULL, "\"atolld\" accepts no arguments: stray"},
 	{"--data-root=", NULL, "data-root must not be empty"},
 	{"--config-file /nonexistent/daemon.json", NULL,

@@ -2,12 +2,15 @@
 /* test_netns.c - namespaces pinned as files, visited, lost and pinned again */
 
 #include <linux/netlink.h>
+#include <linux/nsfs.h>
 #include <net/if.h>
 #include <signal.h>
+#include <sys/ioctl.h>
 #include <sys/wait.h>
 
 #include "base/fs.h"
 #include "base/str.h"
+#include "base/userns.h"
 #include "netlink/netns.h"
 #include "netlink/rtnl.h"
 #include "space.h"
@@ -127,6 +130,35 @@ static void lost(void)
 	ok(netns_pin_pid(pid, PIN, &e) < 0 && !fs_exists(PIN), "a process that is gone: %s", e.msg);
 }
 
+/* A namespace that belongs to a user namespace, which is the same for all who ask for its maps. */
+static void owned(void)
+{
+	struct idmaps maps = {.uid = {{{100000, 10}, {5000, 5}}, 2}, .gid = {{{200000, 20}}, 1}};
+	auto_close int user = -EBADF, again = -EBADF, other = -EBADF, fd = -EBADF, owner = -EBADF;
+	struct netns_visit v;
+	struct err e = {0};
+	ino_t home = here();
+
+	is_int(userns_pin(SPACE_DIR "/user", &maps, &user, &e), 0, "a user namespace %s", e.msg);
+	is_int(userns_pin(SPACE_DIR "/user", &maps, &again, &e), 0, "asked for again %s", e.msg);
+	ok(inode(user) && inode(user) == inode(again), "it is the same");
+	is_int(netns_create_in(PIN, user, &fd, &e), 0, "a network namespace in it %s", e.msg);
+	ok(here() == home && inode(fd) != home && netns_is_pinned(PIN), "we are where we were");
+	owner = ioctl(fd, NS_GET_USERNS);
+	is_int(inode(owner), inode(user), "it belongs to it");
+	is_int(netns_enter(fd, &v), 0, "entered");
+	is_str(sysctl("net/ipv4/ip_forward"), "0", "it forwards nothing");
+	is_int(netns_sysctl("net/ipv4/ip_default_ttl", "43"), 0, "a sysctl of ours");
+	netns_leave(&v);
+	is_int(netns_unpin(PIN), 0, "unpinned");
+	maps.gid.v[0].count = 21;
+	is_int(userns_pin(SPACE_DIR "/user", &maps, &other, &e), 0, "other maps %s", e.msg);
+	ok(inode(other) && inode(other) != inode(user), "are another one");
+	userns_unpin(SPACE_DIR "/user");
+	ok(!fs_exists(SPACE_DIR "/user"), "gone");
+	ok(netns_create_in(PIN, fd, &again, &e) < 0 && !fs_exists(PIN), "not a user namespace");
+}
+
 int main(void)
 {
 	const char *why = space_enter();
@@ -136,5 +168,6 @@ int main(void)
 	made();
 	refused();
 	lost();
+	owned();
 	return tap_done();
 }

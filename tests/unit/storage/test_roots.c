@@ -55,10 +55,10 @@ static void mounting(struct world *w)
 			  "/data/containers/" CID),
 	   "where");
 	ok(!storage_mounted(w->storage, CID), "not mounted");
-	if (!is_int(storage_mount(w->storage, CID, layers, &e), 0, "mounted"))
+	if (!is_int(storage_mount(w->storage, CID, layers, false, &e), 0, "mounted"))
 		printf("# %s\n", e.msg);
 	ok(storage_mounted(w->storage, CID), "is seen");
-	is_int(storage_mount(w->storage, CID, layers, &e), 0, "mounted already");
+	is_int(storage_mount(w->storage, CID, layers, false, &e), 0, "mounted already");
 	is_text(w, MERGED "data/keep", "keep");
 	is_text(w, MERGED "data/both", "upper");
 	ok(!there(w, MERGED "data/gone"), "what is whited out is gone");
@@ -70,7 +70,7 @@ static void mounting(struct world *w)
 	is_int(storage_unmount(w->storage, CID, &e), 0, "unmounted");
 	ok(!storage_mounted(w->storage, CID), "is seen");
 	is_int(storage_unmount(w->storage, CID, &e), 0, "not mounted: no harm");
-	is_int(storage_mount(w->storage, CID, layers, &e), 0, "mounted anew");
+	is_int(storage_mount(w->storage, CID, layers, false, &e), 0, "mounted anew");
 	is_text(w, MERGED "new", "written");
 }
 
@@ -90,7 +90,7 @@ static void removing(struct world *w)
 {
 	struct err e = {0};
 
-	is_int(storage_mount(w->storage, CID, layers, &e), 0, "mounted");
+	is_int(storage_mount(w->storage, CID, layers, false, &e), 0, "mounted");
 	storage_container_remove(w->storage, CID);
 	ok(!there(w, "containers/" CID), "gone at once");
 	world_settle(w);
@@ -117,14 +117,14 @@ static void failures(struct world *w)
 	is_err(storage_container_add(w->storage, "../x", &e), e, ERR_INTERNAL,
 	       "not a container id: ../x");
 	is_int(storage_container_add(w->storage, CID, &e), 0, "a container");
-	is_err(storage_mount(w->storage, CID, missing, &e), e, ERR_INTERNAL,
+	is_err(storage_mount(w->storage, CID, missing, false, &e), e, ERR_INTERNAL,
 	       "layer 22222222222222222222222222222222 is missing");
-	is_err(storage_mount(w->storage, CID, none, &e), e, ERR_INTERNAL,
+	is_err(storage_mount(w->storage, CID, none, false, &e), e, ERR_INTERNAL,
 	       "a root needs at least one layer");
 	for (int i = 0; i < 128; i++)
 		if (strv_add(&many, BASE) < 0)
 			abort();
-	is_err(storage_mount(w->storage, CID, many, &e), e, ERR_INVALID,
+	is_err(storage_mount(w->storage, CID, many, false, &e), e, ERR_INVALID,
 	       "the image has 128 layers, at most 127 can be mounted");
 	ok(!storage_mounted(w->storage, CID), "nothing is mounted");
 	ok(storage_container_each(w->storage, one, &ids) == 0 && strv_len(ids) == 1,
@@ -148,7 +148,7 @@ static void many_layers(struct world *w)
 			abort();
 	}
 	is_int(storage_container_add(w->storage, "many", &e), 0, "a container");
-	if (!is_int(storage_mount(w->storage, "many", ids, &e), 0, "127 layers"))
+	if (!is_int(storage_mount(w->storage, "many", ids, false, &e), 0, "127 layers"))
 		printf("# %s\n", e.msg);
 	for (int i = 0; i < 127; i++) {
 		auto_free char *file = str_printf("containers/many/merged/f%d", i);
