@@ -28,14 +28,8 @@ int api_new(struct engine *en, struct api **ret, struct err *e)
 	a->en = en;
 	a->loop = engine_loop(en);
 	list_init(&a->pumps);
-	a->layer_sizes = json_object();
-	if (!a->layer_sizes) {
-		free(a);
-		return err_nomem(e);
-	}
 	r = builder_new(en, &a->builder, e);
 	if (r < 0) {
-		json_decref(a->layer_sizes);
 		free(a);
 		return r;
 	}
@@ -49,7 +43,6 @@ void api_free(struct api *a)
 		return;
 	builder_free(a->builder);
 	pumps_close(a);
-	json_decref(a->layer_sizes);
 	free(a);
 }
 
@@ -324,4 +317,15 @@ void api_handle(struct http_req *r, void *data)
 	} else {
 		begin(data, r, &m);
 	}
+}
+
+struct container *api_container(struct api_call *c)
+{
+	struct container *k;
+	struct err e = {0};
+
+	if (engine_find(c->en, c->params[0], &k, &e) >= 0)
+		return k;
+	api_error(c, &e);
+	return NULL;
 }

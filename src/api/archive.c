@@ -8,10 +8,10 @@
  * that takes it, as with a load.
  */
 
-#include <nettle/base64.h>
 #include <string.h>
 
 #include "api/internal.h"
+#include "base/base64.h"
 #include "base/clock.h"
 #include "base/limits.h"
 #include "base/str.h"
@@ -52,7 +52,7 @@ static struct passage *passage_new(struct api_call *c, const char *path)
 
 static char *stat_header(const struct path_stat *st)
 {
-	auto_buf struct buf b = BUF_INIT(64u << 10);
+	auto_buf struct buf b = BUF_INIT(64u << 10), coded = BUF_INIT(96u << 10);
 	struct jsonw w = JSONW_INIT(&b);
 	char when[RFC3339_SIZE];
 
@@ -63,11 +63,10 @@ static char *stat_header(const struct path_stat *st)
 	jsonw_str(&w, "mtime", clock_rfc3339(st->mtime_ns, when));
 	jsonw_str(&w, "linkTarget", st->target);
 	jsonw_end_object(&w);
-	char *out = buf_err(&b) ? NULL : calloc(1, BASE64_ENCODE_RAW_LENGTH(b.len) + 1);
-
-	if (out)
-		base64_encode_raw(out, b.len, (const uint8_t *)b.data);
-	return out;
+	if (buf_err(&b))
+		return NULL;
+	base64_encode(&coded, b.data, b.len, false);
+	return buf_take(&coded);
 }
 
 /* ---- the ends ---- */

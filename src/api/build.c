@@ -127,16 +127,8 @@ static void on_progress(const char *id, const char *status, int64_t current, int
 static void put_error(struct building *g, int code, const struct err *e)
 {
 	auto_buf struct buf line = BUF_INIT(ERROR_LINE_MAX);
-	struct jsonw w = JSONW_INIT(&line);
 
-	jsonw_object(&w, NULL);
-	jsonw_object(&w, "errorDetail");
-	if (code)
-		jsonw_i64(&w, "code", code);
-	jsonw_str(&w, "message", e->msg);
-	jsonw_end_object(&w);
-	jsonw_str(&w, "error", e->msg);
-	jsonw_end_object(&w);
+	api_error_line(&line, code, e->msg);
 	(void)put(g, &line);
 }
 

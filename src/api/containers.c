@@ -11,17 +11,6 @@
 #include "image/manifest.h"
 #include "loop/loop.h"
 
-static struct container *find(struct api_call *c)
-{
-	struct container *k;
-	struct err e = {0};
-
-	if (engine_find(c->en, c->params[0], &k, &e) >= 0)
-		return k;
-	api_error(c, &e);
-	return NULL;
-}
-
 /* Before 1.44 a container begins with one network. */
 static int one_network(const struct api_call *c, struct err *e)
 {
@@ -111,7 +100,7 @@ void containers_create(struct api_call *c)
 
 void containers_start(struct api_call *c)
 {
-	struct container *k = find(c);
+	struct container *k = api_container(c);
 
 	if (k)
 		engine_start(k, api_done, c);
@@ -138,7 +127,7 @@ static int stop_params(struct api_call *c, int *signal, int *timeout, struct err
 static void stop_or_restart(struct api_call *c, void (*fn)(struct container *k, int signal,
 							   int timeout_s, engine_cb cb, void *data))
 {
-	struct container *k = find(c);
+	struct container *k = api_container(c);
 	int signal, timeout;
 	struct err e = {0};
 
@@ -163,7 +152,7 @@ void containers_restart(struct api_call *c)
 void containers_kill(struct api_call *c)
 {
 	const char *name = api_query(c, "signal");
-	struct container *k = find(c);
+	struct container *k = api_container(c);
 	struct err e = {0};
 	int signal = 0, r = 0;
 
@@ -181,7 +170,7 @@ void containers_kill(struct api_call *c)
 
 void containers_remove(struct api_call *c)
 {
-	struct container *k = find(c);
+	struct container *k = api_container(c);
 	struct err e = {0};
 
 	if (!k)
@@ -200,7 +189,7 @@ void containers_remove(struct api_call *c)
 void containers_rename(struct api_call *c)
 {
 	const char *name = api_query(c, "name");
-	struct container *k = find(c);
+	struct container *k = api_container(c);
 	struct err e = {0};
 
 	if (!k)
@@ -265,7 +254,7 @@ static int condition(const char *text, enum wait_condition *ret, struct err *e)
 
 void containers_wait(struct api_call *c)
 {
-	struct container *k = find(c);
+	struct container *k = api_container(c);
 	enum wait_condition when;
 	struct waiter *w = NULL;
 	struct err e = {0};

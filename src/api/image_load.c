@@ -54,15 +54,8 @@ static void line(struct buf *out, const char *key, const char *value, const char
 
 static void error_line(struct buf *out, const char *message)
 {
-	struct jsonw w = JSONW_INIT(out);
-
 	(void)buf_puts(out, "\r\n"); /* likewise */
-	jsonw_object(&w, NULL);
-	jsonw_object(&w, "errorDetail");
-	jsonw_str(&w, "message", message);
-	jsonw_end_object(&w);
-	jsonw_str(&w, "error", message);
-	jsonw_end_object(&w);
+	api_error_line(out, 0, message);
 }
 
 static void progress(const char *text, void *data)

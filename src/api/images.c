@@ -182,7 +182,7 @@ static void parse_and_list(struct api_call *c)
 	filters_free(q.f);
 }
 
-/* Counts the layers of an image (NULL: of all), then goes on. */
+/* Counts the layers of an image (NULL: of all) whose size is not known, then goes on. */
 static void with_layers(struct api_call *c, struct image *of,
 			void (*then)(struct api_call *c, const struct sizes *s))
 {
@@ -190,7 +190,10 @@ static void with_layers(struct api_call *c, struct image *of,
 	struct err e = {0};
 
 	if (sizes_layers_wanted(c, of, &ids, &dirs) >= 0) {
-		sizes_count_dirs(c, ids, dirs, then);
+		if (ids)
+			sizes_count_dirs(c, ids, dirs, then);
+		else
+			then(c, &(struct sizes){0});
 		return;
 	}
 	strv_free(ids);
@@ -265,7 +268,7 @@ static const char *step_before(struct images *im, const char *id)
 }
 
 /* Entries that made a layer have its size, the base first. */
-static void history_json(struct jsonw *w, const struct api_call *c, const struct image *i)
+static void history_json(struct jsonw *w, struct images *im, const struct image *i)
 {
 	json_t *history = json_get(image_config(i), "history");
 	size_t n = json_array_size(history), layer = strv_len(image_layers(i));
@@ -277,9 +280,9 @@ static void history_json(struct jsonw *w, const struct api_call *c, const struct
 		int64_t size = 0;
 
 		if (!json_is_true(json_get(entry, "empty_layer")) && layer > 0)
-			size = sizes_layer(c, image_layers(i)[--layer]);
-		history_entry(w, entry, i, step, at + 1 == n, size);
-		step = step_before(engine_images(c->en), step);
+			size = image_layer_size(i, --layer);
+		history_entry(w, entry, i, step, at + 1 == n, MAX(size, 0));
+		step = step_before(im, step);
 	}
 	jsonw_end_array(w);
 }
@@ -296,7 +299,7 @@ static void history_counted(struct api_call *c, const struct sizes *s)
 		api_error(c, &e);
 		return;
 	}
-	history_json(&w, c, i);
+	history_json(&w, engine_images(c->en), i);
 	api_json(c, 200, &b);
 }
 

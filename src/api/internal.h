@@ -22,8 +22,7 @@
 struct api {
 	struct engine *en;
 	struct loop *loop;
-	struct list pumps;   /* pump.c */
-	json_t *layer_sizes; /* object: chain id -> bytes (sizes.c) */
+	struct list pumps; /* pump.c */
 	struct builder *builder;
 };
 
@@ -55,6 +54,10 @@ void api_json(struct api_call *c, unsigned status, struct buf *body); /* takes t
 void api_text(struct api_call *c, unsigned status, const char *content_type, const char *text);
 /* no answer: the client has left (c->r is NULL), or http_hijack() has taken the request */
 void api_drop(struct api_call *c);
+/* the container that the path names; NULL: the call was answered with why not */
+struct container *api_container(struct api_call *c);
+/* appends the last line of a stream of JSON that failed; @code is of a command, 0 none */
+void api_error_line(struct buf *out, int code, const char *message);
 /* engine_cb: 204 or the error; @data is the call */
 void api_done(int result, const struct err *e, void *data);
 /* a chunked answer: ends the call and hands over to the stream. NULL: it was ended without one (the
@@ -112,7 +115,7 @@ void system_version(struct api_call *c);
 void system_info(struct api_call *c);
 void system_events(struct api_call *c);
 void system_df(struct api_call *c);
-void system_build_prune(struct api_call *c); /* there is no build cache: nothing to prune */
+void system_build_prune(struct api_call *c); /* BuildKit's cache: there is none */
 void system_plugins(struct api_call *c);
 void system_swarm_off(struct api_call *c);
 void system_not_yet(struct api_call *c); /* 501 naming the route */

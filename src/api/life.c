@@ -6,20 +6,9 @@
 
 #include "api/internal.h"
 
-static struct container *find(struct api_call *c)
-{
-	struct container *k;
-	struct err e = {0};
-
-	if (engine_find(c->en, c->params[0], &k, &e) >= 0)
-		return k;
-	api_error(c, &e);
-	return NULL;
-}
-
 void containers_pause(struct api_call *c)
 {
-	struct container *k = find(c);
+	struct container *k = api_container(c);
 
 	if (k)
 		engine_pause(k, api_done, c);
@@ -27,7 +16,7 @@ void containers_pause(struct api_call *c)
 
 void containers_unpause(struct api_call *c)
 {
-	struct container *k = find(c);
+	struct container *k = api_container(c);
 
 	if (k)
 		engine_unpause(k, api_done, c);
@@ -56,7 +45,7 @@ static void updated(int result, char *const *warnings, const struct err *e, void
 
 void containers_update(struct api_call *c)
 {
-	struct container *k = find(c);
+	struct container *k = api_container(c);
 
 	if (k)
 		engine_update(k, c->body, updated, c);
@@ -86,7 +75,7 @@ static void listed(int result, const struct top *t, const struct err *e, void *d
 
 void containers_top(struct api_call *c)
 {
-	struct container *k = find(c);
+	struct container *k = api_container(c);
 
 	if (k)
 		engine_top(k, api_query(c, "ps_args"), listed, c);

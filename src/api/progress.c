@@ -149,14 +149,8 @@ void progress_aux(struct progress *p, const json_t *aux)
 static void error_line(struct progress *p, const char *message)
 {
 	auto_buf struct buf b = BUF_INIT(LINE_MAX_BYTES);
-	struct jsonw w = JSONW_INIT(&b);
 
-	jsonw_object(&w, NULL);
-	jsonw_object(&w, "errorDetail");
-	jsonw_str(&w, "message", message);
-	jsonw_end_object(&w);
-	jsonw_str(&w, "error", message);
-	jsonw_end_object(&w);
+	api_error_line(&b, 0, message);
 	put(p, &b);
 }
 

@@ -119,20 +119,24 @@ void sizes_count(struct api_call *c, char **ids,
 	sizes_count_dirs(c, ids, dirs, done); /* too short a list: no memory */
 }
 
-/* ---- layers: they never change, so each is counted once a life ---- */
+/* ---- layers: their sizes are stored; those of older stores are counted once a life ---- */
 
 #define LAYER "layer:"
 
 static int layers_wanted(struct api_call *c, const struct image *i, char ***ids, char ***dirs)
 {
+	char *const *l = image_layers(i);
 	int r = 0;
 
-	for (char *const *l = image_layers(i); r >= 0 && l && *l; l++) {
-		auto_free char *id = str_printf(LAYER "%s", *l), *dir = NULL;
+	for (size_t n = 0; r >= 0 && l && l[n]; n++) {
+		auto_free char *id = NULL, *dir = NULL;
 
-		if (!id || storage_layer_path(engine_storage(c->en), *l, &dir) < 0)
+		if (image_layer_size(i, n) >= 0)
+			continue;
+		id = str_printf(LAYER "%s", l[n]);
+		if (!id || storage_layer_path(engine_storage(c->en), l[n], &dir) < 0)
 			return -ENOMEM;
-		if (json_object_get(c->api->layer_sizes, *l) || strv_has(*ids, id))
+		if (strv_has(*ids, id))
 			continue;
 		r = strv_add(ids, id);
 		if (r >= 0)
@@ -157,13 +161,8 @@ void sizes_layers_known(struct api_call *c, const struct sizes *s)
 {
 	for (size_t i = 0; s->ids && s->ids[i]; i++)
 		if (str_has_prefix(s->ids[i], LAYER) && s->bytes[i]) /* 0: perhaps gone */
-			(void)json_object_set_new(c->api->layer_sizes, s->ids[i] + strlen(LAYER),
-						  json_integer(s->bytes[i]));
-}
-
-int64_t sizes_layer(const struct api_call *c, const char *chain_id)
-{
-	return json_integer_value(json_object_get(c->api->layer_sizes, chain_id));
+			image_layer_counted(engine_images(c->en), s->ids[i] + strlen(LAYER),
+					    s->bytes[i]);
 }
 
 int64_t sizes_layers_sum(const struct api_call *c)
@@ -174,9 +173,9 @@ int64_t sizes_layers_sum(const struct api_call *c)
 	if (map_new(&seen) < 0)
 		return 0;
 	for (struct image *i = NULL; (i = image_next(engine_images(c->en), i));)
-		for (char *const *l = image_layers(i); l && *l; l++)
-			if (map_put(seen, *l, i) > 0)
-				sum += sizes_layer(c, *l);
+		for (size_t n = 0; n < strv_len(image_layers(i)); n++)
+			if (map_put(seen, image_layers(i)[n], i) > 0)
+				sum += MAX(image_layer_size(i, n), 0);
 	return sum;
 }
 
@@ -184,12 +183,12 @@ int64_t sizes_shared(const struct api_call *c, const struct image *i)
 {
 	int64_t sum = 0;
 
-	for (char *const *l = image_layers(i); l && *l; l++) {
+	for (size_t n = 0; n < strv_len(image_layers(i)); n++) {
 		bool shared = false;
 
 		for (struct image *o = NULL; !shared && (o = image_next(engine_images(c->en), o));)
-			shared = o != i && strv_has(image_layers(o), *l);
-		sum += shared ? sizes_layer(c, *l) : 0;
+			shared = o != i && strv_has(image_layers(o), image_layers(i)[n]);
+		sum += shared ? MAX(image_layer_size(i, n), 0) : 0;
 	}
 	return sum;
 }

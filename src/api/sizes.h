@@ -15,11 +15,10 @@ void sizes_count(struct api_call *c, char **ids,
 /* Likewise of @dirs (a strv, taken), named by @ids, one of which each has. */
 void sizes_count_dirs(struct api_call *c, char **ids, char **dirs,
 		      void (*done)(struct api_call *c, const struct sizes *s));
-/* Adds the layers of an image (NULL: of all) that were not counted before, for sizes_count_dirs().
- * Return: 0, -ENOMEM */
+/* Adds the layers of an image (NULL: of all) whose size is not known, for sizes_count_dirs(): of
+ * images that were stored before sizes were. Return: 0, -ENOMEM */
 int sizes_layers_wanted(struct api_call *c, struct image *of, char ***ids, char ***dirs) MUST_CHECK;
-void sizes_layers_known(struct api_call *c, const struct sizes *s);  /* keeps them */
-int64_t sizes_layer(const struct api_call *c, const char *chain_id); /* 0: not counted yet */
+void sizes_layers_known(struct api_call *c, const struct sizes *s); /* keeps them */
 int64_t sizes_layers_sum(const struct api_call *c); /* of all layers of images, each once */
 int64_t sizes_shared(const struct api_call *c, const struct image *i);	  /* with other images */
 int64_t sizes_image(const struct container *k, const struct api_call *c); /* of its image */

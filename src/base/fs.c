@@ -168,6 +168,16 @@ static int move_up(int rootfd, int fd, const char *name, unsigned *serial)
 	return -errno;
 }
 
+DIR *fs_dir(int dirfd)
+{
+	int own = openat(dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *d = own < 0 ? NULL : fdopendir(own);
+
+	if (!d)
+		(void)fd_close(own); /* keeps errno */
+	return d;
+}
+
 /*
  * Empties the directory @fd: plain entries are unlinked; the first sub-directory found is moved up
  * into the root of the tree under a fresh name when it is not there yet, so that depth costs
@@ -175,14 +185,12 @@ static int move_up(int rootfd, int fd, const char *name, unsigned *serial)
  */
 static int sweep(int rootfd, int fd, uint64_t mnt, unsigned *serial)
 {
-	auto_close int dup_fd = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	DIR *d = dup_fd < 0 ? NULL : fdopendir(dup_fd);
+	DIR *d = fs_dir(fd);
 	struct dirent *de;
 	int r = 0;
 
 	if (!d)
 		return -errno;
-	(void)TAKE_FD(dup_fd); /* closedir() closes it */
 	while (r >= 0 && (de = readdir(d))) {
 		uint64_t id = 0;
 
@@ -215,14 +223,12 @@ static int sweep(int rootfd, int fd, uint64_t mnt, unsigned *serial)
 
 static int sweep_children(int rootfd, uint64_t mnt, unsigned *serial)
 {
-	auto_close int dup_fd = openat(rootfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	DIR *d = dup_fd < 0 ? NULL : fdopendir(dup_fd);
+	DIR *d = fs_dir(rootfd);
 	struct dirent *de;
 	int r = 0;
 
 	if (!d)
 		return -errno;
-	(void)TAKE_FD(dup_fd);
 	while (r >= 0 && (de = readdir(d))) {
 		auto_close int fd = -EBADF;
 

@@ -7,6 +7,7 @@
  */
 #pragma once
 
+#include <dirent.h>
 #include <stdbool.h>
 #include <sys/types.h>
 
@@ -26,6 +27,9 @@ bool fs_exists(const char *path);
 int fs_unlink(const char *path); /* absent: 0 */
 int fs_rm_tree(const char *path)
 	MUST_CHECK; /* recursive, never follows links or crosses into a mount; absent: 0 */
+/* the entries of an open directory from the first on, whatever was read of @dirfd, which stays the
+ * caller's; for closedir(3). NULL: errno */
+DIR *fs_dir(int dirfd) MUST_CHECK;
 /* open inside a root that hostile content fills: openat2 RESOLVE_IN_ROOT | NO_MAGICLINKS. Return:
  * fd/-errno */
 int fs_open_in_root(int rootfd, const char *path, int flags, mode_t mode) MUST_CHECK;

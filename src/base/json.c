@@ -155,3 +155,15 @@ int json_get_strmap(const json_t *obj, const char *owner, const char *key, json_
 	*ret = v;
 	return 0;
 }
+
+json_t *json_strings(char *const *v)
+{
+	json_t *list = json_array();
+
+	for (; list && v && *v; v++)
+		if (json_array_append_new(list, json_string(*v)) < 0) {
+			json_decref(list);
+			return NULL;
+		}
+	return list;
+}

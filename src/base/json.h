@@ -41,3 +41,5 @@ int json_get_strv(const json_t *obj, const char *owner, const char *key, bool on
 /* object whose values are all strings: borrowed */
 int json_get_strmap(const json_t *obj, const char *owner, const char *key, json_t **ret,
 		    struct err *e) MUST_CHECK;
+/* an array of the strings of @v (NULL: none). New; NULL: one is not valid UTF-8, or no memory */
+json_t *json_strings(char *const *v);

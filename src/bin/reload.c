@@ -14,12 +14,9 @@
 
 static void set_list(json_t *attributes, const char *key, char *const *list)
 {
-	auto_json json_t *all = json_array();
-	auto_free char *text = NULL;
+	auto_json json_t *all = json_strings(list);
+	auto_free char *text = json_dumps(all, JSON_COMPACT);
 
-	for (size_t i = 0; list && list[i]; i++)
-		(void)json_array_append_new(all, json_string(list[i]));
-	text = json_dumps(all, JSON_COMPACT);
 	/* an attribute that memory does not suffice for is left out */
 	(void)json_object_set_new(attributes, key, json_string(text ? text : "[]"));
 }

@@ -34,18 +34,6 @@ static int set(json_t *config, const char *key, json_t *value, struct err *e)
 		       : 0;
 }
 
-static json_t *strings(char *const *v)
-{
-	json_t *list = json_array();
-
-	for (; list && v && *v; v++)
-		if (json_array_append_new(list, json_string(*v)) < 0) {
-			json_decref(list);
-			return NULL;
-		}
-	return list;
-}
-
 static json_t *object_of(json_t *config, const char *key)
 {
 	if (!json_is_object(json_object_get(config, key)))
@@ -194,7 +182,7 @@ static int do_command(struct change *c, struct err *e)
 	if (!entry)
 		*c->cmd_set = true;
 	if (v)
-		return set(c->config, key, strings(v), e);
+		return set(c->config, key, json_strings(v), e);
 	(void)json_object_del(c->config, key);
 	return 0;
 }
@@ -203,7 +191,7 @@ static int do_shell(struct change *c, struct err *e)
 {
 	(void)buf_puts(&c->comment, "SHELL ");
 	list_text(&c->comment, c->args, false);
-	return set(c->config, "Shell", strings(c->args), e);
+	return set(c->config, "Shell", json_strings(c->args), e);
 }
 
 static int put_port(struct change *c, const char *text, char ***ports, struct err *e)
@@ -327,7 +315,7 @@ static int do_health(struct change *c, struct err *e)
 	}
 	(void)buf_printf(&c->comment, " '\\x%02x'}",
 			 (unsigned)json_integer_value(json_object_get(health, "Retries")) & 0xff);
-	if (json_object_set_new(health, "Test", strings(c->args)) < 0) {
+	if (json_object_set_new(health, "Test", json_strings(c->args)) < 0) {
 		json_decref(health);
 		return err_invalid(e, "the Dockerfile is not valid UTF-8");
 	}
@@ -378,7 +366,7 @@ json_t *runconfig_key_comment(const json_t *config, const char *comment, bool on
 	json_t *key = json_deep_copy(config);
 
 	if (!key || !whole || runconfig_command(config, words, false, &cmd) < 0 ||
-	    json_object_set_new(key, "Cmd", strings(cmd)) < 0) {
+	    json_object_set_new(key, "Cmd", json_strings(cmd)) < 0) {
 		json_decref(key);
 		return NULL;
 	}

@@ -15,6 +15,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 
+#include "base/fs.h"
 #include "base/glob.h"
 #include "base/path.h"
 #include "base/str.h"
@@ -59,14 +60,11 @@ static int by_text(const void *a, const void *b)
 int read_names(int dir, char ***ret)
 {
 	auto_strv char **names = NULL;
-	int own = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC), r = 0;
-	DIR *d = own < 0 ? NULL : fdopendir(own);
+	DIR *d = fs_dir(dir);
+	int r = 0;
 
-	if (!d) {
-		r = -errno;
-		(void)fd_close(own);
-		return r;
-	}
+	if (!d)
+		return -errno;
 	while (r >= 0) {
 		struct dirent *de;
 

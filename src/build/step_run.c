@@ -161,24 +161,12 @@ static void started(int result, const struct err *e, void *d)
 
 /* ---- the container's begin ---- */
 
-static json_t *strings(char *const *v)
-{
-	json_t *list = json_array();
-
-	for (; list && v && *v; v++)
-		if (json_array_append_new(list, json_string(*v)) < 0) {
-			json_decref(list);
-			return NULL;
-		}
-	return list;
-}
-
 static json_t *make_body(struct build *b, char *const *command, char *const *pairs)
 {
 	/* an entrypoint of one empty word: none, whatever the image has */
 	return json_pack("{s:s,s:o,s:o,s:[s],s:{s:[s]},s:O}", "Image", b->image, "Cmd",
-			 strings(command), "Env", strings(pairs), "Entrypoint", "", "Healthcheck",
-			 "Test", "NONE", "HostConfig", b->o.host);
+			 json_strings(command), "Env", json_strings(pairs), "Entrypoint", "",
+			 "Healthcheck", "Test", "NONE", "HostConfig", b->o.host);
 }
 
 static int create(struct build *b, char *const *command, char *const *pairs, struct err *e)

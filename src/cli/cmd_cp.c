@@ -9,11 +9,11 @@
  */
 
 #include <fcntl.h>
-#include <nettle/base64.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 
+#include "base/base64.h"
 #include "cli/commands.h"
 
 #define MODE_DIR  (1ll << 31) /* of Go's os.FileMode */
@@ -75,14 +75,11 @@ struct remote {
 
 static int parse_stat(const char *header, struct remote *out, struct err *e)
 {
-	size_t len = strlen(header), n = 0;
-	auto_free char *text = need(calloc(1, BASE64_DECODE_LENGTH(len) + 1));
-	struct base64_decode_ctx ctx;
+	auto_buf struct buf text = BUF_INIT(64u << 10);
 	auto_json json_t *j = NULL;
 
-	base64_decode_init(&ctx);
-	if (!base64_decode_update(&ctx, &n, (uint8_t *)text, len, header) ||
-	    !base64_decode_final(&ctx) || json_read(text, n, &j, NULL) < 0)
+	if (base64_decode(&text, header, strlen(header)) < 0 ||
+	    json_read(buf_str(&text), text.len, &j, NULL) < 0)
 		return err_set(e, ERR_INTERNAL, EPROTO,
 			       "unable to decode container path stat header");
 	out->there = true;

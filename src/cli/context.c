@@ -70,16 +70,11 @@ static int by_name(const void *a, const void *b)
 
 static int read_names(int dir, char ***ret)
 {
-	int own = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	DIR *d = own < 0 ? NULL : fdopendir(own);
+	DIR *d = fs_dir(dir);
 	struct dirent *de;
 
-	if (!d) {
-		int r = -errno;
-
-		(void)fd_close(own);
-		return r;
-	}
+	if (!d)
+		return -errno;
 	while ((de = readdir(d)))
 		if (!streq(de->d_name, ".") && !streq(de->d_name, ".."))
 			list_add(ret, de->d_name);

@@ -228,7 +228,10 @@ static const char *missing(const char *word)
 		{"service", "swarm mode is not supported"},
 		{"stack", "swarm mode is not supported"},
 		{"node", "swarm mode is not supported"},
+		{"config", "swarm mode is not supported"},
+		{"secret", "swarm mode is not supported"},
 		{"plugin", "plugins are not supported"},
+		{"checkpoint", "checkpoints are not supported"},
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(known); i++)

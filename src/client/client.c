@@ -80,11 +80,6 @@ int client_dup(struct client *c, struct client **ret, struct err *e)
 	return 0;
 }
 
-const char *client_host(const struct client *c)
-{
-	return c->to.host;
-}
-
 /* ---- errors ---- */
 
 /* No connection: say what to do about it. @why is set by the HTTP client. */

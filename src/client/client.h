@@ -35,7 +35,6 @@ int client_raw(struct client *c, int *ret_fd, struct err *e) MUST_CHECK;
 int client_dup(struct client *c, struct client **ret, struct err *e) MUST_CHECK;
 void client_free(struct client *c);
 DEFINE_AUTO(struct client, client_free);
-const char *client_host(const struct client *c);
 /* the agreed version, 151 for 1.51; asks the engine if it was not asked yet */
 int client_version(struct client *c, unsigned *ret, struct err *e) MUST_CHECK;
 

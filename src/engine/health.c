@@ -218,11 +218,8 @@ static void on_started(int result, struct attachment *a, const struct err *e, vo
 
 static json_t *exec_body(const struct health_rules *rules)
 {
-	json_t *cmd = json_array();
-
-	for (char **s = rules->args; *s; s++)
-		(void)json_array_append_new(cmd, json_string(*s));
-	return json_pack("{s:o, s:b, s:b}", "Cmd", cmd, "AttachStdout", 1, "AttachStderr", 1);
+	return json_pack("{s:o, s:b, s:b}", "Cmd", json_strings(rules->args), "AttachStdout", 1,
+			 "AttachStderr", 1);
 }
 
 static void probe_begin(struct health *h)

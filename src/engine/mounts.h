@@ -10,7 +10,6 @@
 #include "engine/internal.h"
 
 /* ---- mounts_check.c ---- */
-bool volume_name_ok(const char *s);
 /* "/a//b/./c/../d/" -> "/a/b/d", as text. Return: 0; -EINVAL relative or too long; -ENOMEM */
 int mount_path_clean(const char *s, char **ret) MUST_CHECK;
 struct mount_mode { /* "ro,z,rslave,nocopy" of -v */

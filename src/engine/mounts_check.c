@@ -5,23 +5,12 @@
  * Pure: nothing is looked up but whether a bind's source exists. The texts are Docker's.
  */
 
-#include <ctype.h>
 #include <string.h>
 
 #include "base/fs.h"
 #include "base/json.h"
 #include "base/str.h"
 #include "engine/mounts.h"
-
-bool volume_name_ok(const char *s)
-{
-	if (!isalnum((unsigned char)*s) || !s[1])
-		return false;
-	for (s++; *s; s++)
-		if (!isalnum((unsigned char)*s) && !strchr("_.-", *s))
-			return false;
-	return true;
-}
 
 /* Drops the last part of an absolute path that is being built. */
 static void path_up(struct buf *b)

@@ -193,9 +193,7 @@ static int field_read(const json_t *obj, const char *owner, const struct field *
 		r = json_get_strv(obj, owner, f->key, f->type == T_CMD, &list, e);
 		if (r < 0 || !json_get(obj, f->key))
 			break;
-		v = json_array();
-		for (size_t n = 0; list && list[n]; n++)
-			(void)json_array_append_new(v, json_string(list[n]));
+		v = json_strings(list);
 		break;
 	}
 	case T_STRMAP:

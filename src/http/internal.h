@@ -105,7 +105,6 @@ struct http_req {
 	struct http_stream *stream;
 
 	const void *mark;
-	void *data;
 	void (*gone)(struct http_req *r, void *data);
 	void *gone_data;
 	void (*hijacked)(struct http_hijacked *h, int fd, const char *early, size_t len,

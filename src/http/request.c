@@ -82,16 +82,6 @@ uint64_t http_id(const struct http_req *r)
 	return r->id;
 }
 
-void http_set_data(struct http_req *r, void *data)
-{
-	r->data = data;
-}
-
-void *http_data(const struct http_req *r)
-{
-	return r->data;
-}
-
 void http_on_gone(struct http_req *r, void (*gone)(struct http_req *r, void *data), void *data)
 {
 	if (r->answered || r->dead)

@@ -67,9 +67,7 @@ const char *http_header(const struct http_req *r, const char *name);
 /* the value with which the handler marked the request (its route), for config.ended; NULL: none */
 void http_set_mark(struct http_req *r, const void *mark);
 const void *http_mark(const struct http_req *r);
-uint64_t http_id(const struct http_req *r);	    /* the request id for logs */
-void http_set_data(struct http_req *r, void *data); /* the handler's own pointer */
-void *http_data(const struct http_req *r);
+uint64_t http_id(const struct http_req *r); /* the request id for logs */
 void http_on_gone(struct http_req *r, void (*gone)(struct http_req *r, void *data), void *data);
 
 /* ---- the body: call one of these from the handler, or none (the body is then read and dropped)

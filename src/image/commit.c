@@ -34,6 +34,7 @@ struct commit {
 	struct err err; /* of the packer */
 	void (*done)(int result, const char *image_id, const struct err *e, void *data);
 	void *data;
+	int64_t more; /* bytes of the parent in layers whose own size is not known */
 };
 
 static void commit_free(struct commit *c)
@@ -122,7 +123,6 @@ static json_t *diff_ids_of(struct commit *c)
 	return json_object_get(json_object_get(c->config, "rootfs"), "diff_ids");
 }
 
-/* the parent's layers; of their sizes only the sum is known: it stands with the lowest */
 static int add_parent_layers(struct commit *c, struct report *rep, char top[DIGEST_SIZE],
 			     struct err *e)
 {
@@ -131,14 +131,17 @@ static int add_parent_layers(struct commit *c, struct report *rep, char top[DIGE
 	size_t i;
 	int r = 0;
 
+	c->more = parent ? parent->size : 0;
 	*top = '\0';
 	json_array_foreach(ids, i, id)
 	{
 		if (r < 0)
 			break;
 		chain_next(i ? top : NULL, json_string_value(id), top);
-		r = report_known(rep, top, json_string_value(id), i || !parent ? 0 : parent->size,
-				 e);
+		int64_t size = layer_size(c->im, top);
+
+		c->more -= MAX(size, 0);
+		r = report_known(rep, top, json_string_value(id), size, e);
 	}
 	return r;
 }
@@ -153,7 +156,11 @@ static int add_image(struct commit *c, struct report *rep, bool empty, struct er
 		return err_nomem(e);
 	auto_free char *text = json_dumps(c->config, JSON_COMPACT);
 
-	return text ? report_add_image(rep, text, c->reference ? tags : NULL, e) : err_nomem(e);
+	int r = text ? report_add_image(rep, text, c->reference ? tags : NULL, e) : err_nomem(e);
+
+	if (r >= 0)
+		rep->images[0].size += MAX(c->more, 0);
+	return r;
 }
 
 static int compose(struct report *rep, void *data, struct err *e)

@@ -75,5 +75,5 @@ int64_t layer_size(const struct images *im, const char *chain)
 		for (size_t n = 0; i->layers && i->layers[n]; n++)
 			if (streq(i->layers[n], chain) && image_layer_size(i, n) >= 0)
 				return image_layer_size(i, n);
-	return 0;
+	return -1;
 }

@@ -289,15 +289,11 @@ static int names_add(struct names *l, const char *name)
 
 static int names_read(int dirfd, struct names *l)
 {
-	int own = openat(dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	DIR *d = own < 0 ? NULL : fdopendir(own);
+	DIR *d = fs_dir(dirfd);
 	int r = 0;
 
-	if (!d) {
-		r = -errno;
-		(void)fd_close(own);
-		return r;
-	}
+	if (!d)
+		return -errno;
 	for (struct dirent *de; r >= 0 && (errno = 0, de = readdir(d));)
 		if (!streq(de->d_name, ".") && !streq(de->d_name, ".."))
 			r = names_add(l, de->d_name);

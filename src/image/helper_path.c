@@ -17,6 +17,7 @@
 #include <sys/xattr.h>
 
 #include "base/buf.h"
+#include "base/fs.h"
 #include "base/str.h"
 #include "image/helper.h"
 
@@ -190,15 +191,11 @@ int path_open_dir(int root, const char *path, bool plain, const char *entry, str
 
 static int empty_dir(int dirfd)
 {
-	int own = fcntl(dirfd, F_DUPFD_CLOEXEC, 0);
-	DIR *d = own < 0 ? NULL : fdopendir(own);
+	DIR *d = fs_dir(dirfd);
 	int r = 0;
 
-	if (!d) {
-		r = -errno;
-		(void)fd_close(own);
-		return r;
-	}
+	if (!d)
+		return -errno;
 	for (struct dirent *de; r >= 0 && (de = readdir(d));)
 		if (!streq(de->d_name, ".") && !streq(de->d_name, ".."))
 			r = path_remove(dirfd, de->d_name);

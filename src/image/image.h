@@ -55,8 +55,10 @@ char *const *image_layers(const struct image *i);  /* chain ids, base first */
 char *const *image_tags(const struct image *i);	   /* familiar, "busybox:latest"; NULL none */
 char *const *image_digests(const struct image *i); /* familiar, "busybox@sha256:.."; NULL none */
 int64_t image_size(const struct image *i);
-/* of the layer at @n, base first; -1: not known (an image of an engine before 0.2) */
+/* of the layer at @n, base first; -1: not known (stored before layers' sizes were kept) */
 int64_t image_layer_size(const struct image *i, size_t n);
+/* such a layer's files were counted: all images that have it know it for this life */
+void image_layer_counted(struct images *im, const char *chain_id, int64_t bytes);
 int64_t image_created_ns(const struct image *i); /* from the config */
 
 /* ---- steps of builds: only this engine says what an image was made from, never an archive ---- */

@@ -395,6 +395,16 @@ int64_t image_layer_size(const struct image *i, size_t n)
 	return strv_len(i->layers) == 1 ? i->size : -1;
 }
 
+void image_layer_counted(struct images *im, const char *chain_id, int64_t bytes)
+{
+	struct image *i;
+
+	list_for_each (i, &im->all, node)
+		for (size_t n = 0; i->sizes && i->layers && i->layers[n]; n++)
+			if (i->sizes[n] < 0 && streq(i->layers[n], chain_id))
+				i->sizes[n] = bytes;
+}
+
 int64_t image_size(const struct image *i)
 {
 	return i->size;

@@ -68,7 +68,7 @@ int digest_link(struct images *im, struct image *i, const char *name) MUST_CHECK
 void digest_unlink(struct images *im, const char *name);
 int digest_drop(struct images *im, const char *name, struct err *e) MUST_CHECK;
 bool digest_of_repository(const char *digest, const char *tag); /* both of one repository */
-int64_t layer_size(const struct images *im, const char *chain); /* 0: not known */
+int64_t layer_size(const struct images *im, const char *chain); /* -1: not known */
 
 /* store.c: rows first, then memory */
 /* the images of a report with their names, in one transaction; their layers are in place */

@@ -157,20 +157,20 @@ static int start_unpacker(struct pull_layer *l, int in, struct err *e)
 {
 	const char *const argv[] = {l->p->im->helper, "import", l->dir, NULL};
 	const struct child_ops ops = {.line = on_line, .ended = on_ended, .data = l};
+	struct child_spec spec = CHILD_SPEC_INIT;
 
-	return child_start(l->p->im, argv, in, &ops, &l->child, e);
+	spec.argv = argv;
+	spec.in = in;
+	return child_start(l->p->im, &spec, &ops, &l->child, e);
 }
 
 static json_t *command(const struct pull_layer *l)
 {
 	const struct descriptor *d = layer_descriptor(l);
-	json_t *urls = json_array();
 
-	for (char **u = d->urls; urls && u && *u; u++)
-		(void)json_array_append_new(urls, json_string(*u)); /* one less to try */
 	return json_pack("{s:s,s:I,s:{s:s,s:I,s:o}}", "op", "layer", "n",
 			 (json_int_t)(l - l->p->layers), "layer", "digest", d->digest, "size",
-			 (json_int_t)d->size, "urls", urls);
+			 (json_int_t)d->size, "urls", json_strings(d->urls));
 }
 
 int pull_layer_start(struct pull_layer *l, struct err *e)

@@ -7,10 +7,13 @@
 
 #include "base/fs.h"
 #include "base/json.h"
+#include "base/limits.h"
 #include "base/str.h"
 #include "image/child.h"
 #include "image/internal.h"
 #include "storage/storage.h"
+
+#define LINE_MAX_BYTES (24 * LIMIT_MANIFEST) /* two manifests and a config, each byte escaped */
 
 struct remote {
 	struct images *im;
@@ -69,18 +72,6 @@ int remote_send(struct remote *r, json_t *command, int fd, struct err *e)
 
 /* ---- the opening ---- */
 
-static json_t *list_json(char *const *v)
-{
-	json_t *list = json_array();
-
-	for (; list && v && *v; v++)
-		if (json_array_append_new(list, json_string(*v)) < 0) {
-			json_decref(list);
-			return NULL;
-		}
-	return list;
-}
-
 static json_t *open_command(const struct images *im, const struct remote_spec *s)
 {
 	const struct image_ref *ref = s->ref;
@@ -92,7 +83,7 @@ static json_t *open_command(const struct images *im, const struct remote_spec *s
 			 "open", "domain", ref->domain, "path", ref->path, "shown",
 			 shown ? shown : "", "actions", s->actions, "platform", s->platform,
 			 "attempts", (int)c->download_attempts, "auth", registry_auth_json(s->auth),
-			 "insecure", list_json(c->insecure), "mirrors", list_json(c->mirrors),
+			 "insecure", json_strings(c->insecure), "mirrors", json_strings(c->mirrors),
 			 "proxies", "http", c->proxy_http, "https", c->proxy_https, "no",
 			 c->no_proxy);
 }
@@ -101,6 +92,7 @@ static int start(struct remote *r, struct err *e)
 {
 	const char *const argv[] = {r->im->registry_program, r->dir, NULL};
 	const struct child_ops ops = {.line = on_line, .ended = on_ended, .data = r};
+	struct child_spec spec = CHILD_SPEC_INIT;
 	auto_close int theirs = -EBADF;
 	int pair[2];
 
@@ -108,7 +100,10 @@ static int start(struct remote *r, struct err *e)
 		return err_sys(e, errno, "cannot make a socket");
 	r->commands = pair[0];
 	theirs = pair[1];
-	return child_start(r->im, argv, theirs, &ops, &r->child, e);
+	spec.argv = argv;
+	spec.in = theirs;
+	spec.line_max = LINE_MAX_BYTES;
+	return child_start(r->im, &spec, &ops, &r->child, e);
 }
 
 int remote_open(struct images *im, const struct remote_spec *s, const struct remote_ops *ops,

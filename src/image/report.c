@@ -152,7 +152,7 @@ static int find_layers(const struct report *r, struct report_image *i, struct er
 		if (!l || !streq(l->diff, diff_ids[k]))
 			return err_invalid(e, "layer %s of the image did not come", diff_ids[k]);
 		i->sizes[k] = l->size;
-		if (__builtin_add_overflow(i->size, l->size, &i->size))
+		if (__builtin_add_overflow(i->size, MAX(l->size, 0), &i->size))
 			return err_invalid(e, "the image's size is out of range");
 		if (strv_add(&i->layers, chain) < 0)
 			return err_nomem(e);

@@ -46,7 +46,7 @@ int report_line(struct report *r, const char *line, size_t len, struct err *e) M
 /* an image whose layers were reported; a second of the same id adds its tags to the first */
 int report_add_image(struct report *r, const char *config, char *const *tags,
 		     struct err *e) MUST_CHECK;
-/* a layer that is here already, for an image that builds on it */
+/* a layer that is here already, for an image that builds on it; @size -1: not known */
 int report_known(struct report *r, const char *chain, const char *diff_id, int64_t size,
 		 struct err *e) MUST_CHECK;
 /* the layer that was reported as a base one goes on top of @parent (NULL: stays). @ret: its chain

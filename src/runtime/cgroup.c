@@ -39,17 +39,14 @@ static int remove_group(int dir, const char *name, int depth)
 {
 	auto_close int fd = openat(dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	struct dirent *de;
-	int copy, r = 0;
+	int r = 0;
 	DIR *d;
 
 	if (fd < 0)
 		return errno == ENOENT || errno == ENODEV ? 0 : -errno;
-	copy = fcntl(fd, F_DUPFD_CLOEXEC, 3);
-	d = copy < 0 ? NULL : fdopendir(copy);
-	if (!d) {
-		(void)fd_close(copy);
+	d = fs_dir(fd);
+	if (!d)
 		return -errno;
-	}
 	while (r == 0 && (de = readdir(d)))
 		if (de->d_type == DT_DIR && *de->d_name != '.')
 			r = depth < DEPTH_MAX ? remove_group(fd, de->d_name, depth + 1) : -ELOOP;

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/base64.h"
 #include "base/fs.h"
 #include "base/log.h"
 #include "base/str.h"
@@ -77,34 +78,13 @@ const char *filter_find(struct runtime *r, const char *section, const char *id)
 	return NULL;
 }
 
-/* RFC 4648, 4 */
-static char *base64(const unsigned char *s, size_t len)
-{
-	static const char digits[] =
-		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-	char *out = malloc((len + 2) / 3 * 4 + 1), *p = out;
-
-	for (size_t i = 0; out && i < len; i += 3) {
-		uint32_t v = (uint32_t)s[i] << 16 | (i + 1 < len ? (uint32_t)s[i + 1] << 8 : 0) |
-			     (i + 2 < len ? s[i + 2] : 0);
-
-		*p++ = digits[v >> 18];
-		*p++ = digits[v >> 12 & 63];
-		*p++ = i + 1 < len ? digits[v >> 6 & 63] : '=';
-		*p++ = i + 2 < len ? digits[v & 63] : '=';
-	}
-	if (out)
-		*p = '\0';
-	return out;
-}
-
 void filter_learn(struct runtime *r, const char *id)
 {
 	struct filter *f;
 
 	list_for_each (f, &r->filters, node) {
 		auto_free char *path = NULL;
-		auto_buf struct buf bytes = BUF_INIT(BYTES_MAX + 1);
+		auto_buf struct buf bytes = BUF_INIT(BYTES_MAX + 1), text = BUF_INIT(2 * BYTES_MAX);
 
 		if (f->text || !streq(f->id, id))
 			continue;
@@ -112,7 +92,8 @@ void filter_learn(struct runtime *r, const char *id)
 		if (!path || fs_read(path, BYTES_MAX, &bytes) < 0 || !bytes.len ||
 		    bytes.len % sizeof(struct sock_filter))
 			return; /* this version leaves none */
-		f->text = base64((const unsigned char *)bytes.data, bytes.len);
+		base64_encode(&text, bytes.data, bytes.len, false);
+		f->text = buf_take(&text);
 		log_debug("a seccomp filter is kept bytes=%zu", bytes.len);
 		return;
 	}

@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 #include <sys/xattr.h>
 
+#include "base/fs.h"
 #include "base/map.h"
 #include "base/str.h"
 #include "storage/internal.h"
@@ -203,15 +204,11 @@ static int copy_entry(struct copy *c, const struct entry *en)
 
 static int copy_dir(struct copy *c, int from, int to)
 {
-	int own = fcntl(from, F_DUPFD_CLOEXEC, 3);
-	DIR *d = own < 0 ? NULL : fdopendir(own);
+	DIR *d = fs_dir(from);
 	int r = 0;
 
-	if (!d) {
-		r = -errno;
-		(void)fd_close(own);
-		return r;
-	}
+	if (!d)
+		return -errno;
 	if (++c->depth > DEPTH_MAX)
 		r = -ELOOP;
 	while (r >= 0) {

@@ -82,17 +82,11 @@ static void copy_up_free(struct copy_up *c)
 /* Return: 1 empty, 0 not, -errno */
 static int is_empty(int dirfd)
 {
-	int own = fcntl(dirfd, F_DUPFD_CLOEXEC, 3);
-	DIR *d = own < 0 ? NULL : fdopendir(own);
+	DIR *d = fs_dir(dirfd);
 	int empty = 1;
 
-	if (!d) {
-		int r = -errno;
-
-		(void)fd_close(own);
-		return r;
-	}
-	rewinddir(d); /* the position is shared with @dirfd */
+	if (!d)
+		return -errno;
 	for (struct dirent *de; (de = readdir(d));)
 		if (!streq(de->d_name, ".") && !streq(de->d_name, ".."))
 			empty = 0;
@@ -103,16 +97,11 @@ static int is_empty(int dirfd)
 
 static int move_entries(int from, int to)
 {
-	int own = fcntl(from, F_DUPFD_CLOEXEC, 3);
-	DIR *d = own < 0 ? NULL : fdopendir(own);
+	DIR *d = fs_dir(from);
 	int r = 0;
 
-	if (!d) {
-		r = -errno;
-		(void)fd_close(own);
-		return r;
-	}
-	rewinddir(d);
+	if (!d)
+		return -errno;
 	for (struct dirent *de; r >= 0 && (de = readdir(d));) {
 		if (streq(de->d_name, ".") || streq(de->d_name, ".."))
 			continue;

@@ -118,6 +118,9 @@ def test_chain(w):
         ref = commit(w, "c%d" % n, repo="chain", tag="t%d" % n)
     equal(files(w, ref, "sh", "-c", "ls -d /f*; ls /o").split(), ["/f2", "2"], "whiteouts and opaque directories")
     equal(len(os.listdir(w.data + "/layers")), layers + 3)
+    sizes = [x["Size"] for x in w.get("/images/%s/history" % ref)]
+    equal(sizes[:3], [3, 3, 3], "what each step added")
+    equal(sum(sizes), image(w, ref)["Size"], "all layers")
     w.docker("rm", "c0", "c1", "c2")
     w.docker("rmi", "chain:t2", "chain:t1", "chain:t0")
     until(lambda: len(os.listdir(w.data + "/layers")) == layers, "the layers go", 10)

@@ -193,7 +193,8 @@ def test_images(w):
         equal((row["SharedSize"], row["Containers"]), (-1, -1), "not counted unless asked for")
     i = w.get("/v1.41/images/%s/json" % IMAGE)
     shape(i, {"Id": STR, "RepoTags": LIST, "RepoDigests": LIST, "Parent": STR, "Comment": STR, "Created": STR,
-              "Container": STR, "ContainerConfig": dict(CONFIG, Cmd=NULL, Env=NULL, Labels=NULL), "DockerVersion": STR,
+              "Container": STR, "ContainerConfig": dict(CONFIG, Cmd="list|null", Env="list|null", Labels="map|null"),
+              "DockerVersion": STR,
               "Author": STR, "Config": dict(CONFIG, Labels="map|null"), "Architecture": STR, "Os": STR, "Size": INT,
               "VirtualSize": INT, "GraphDriver": {"Name": STR, "Data": {"MergedDir": STR, "UpperDir": STR, "WorkDir": STR}},
               "RootFS": {"Type": STR, "Layers": LIST}, "Metadata": {"LastTagTime": STR}}, "image")
