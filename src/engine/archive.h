@@ -60,7 +60,7 @@ struct commit_spec {
 	const char *author, *comment; /* may be NULL */
 	char *const *changes;	      /* Dockerfile lines; NULL none */
 	const json_t *config; /* a Config of the client's, NULL none; the container's fills it */
-	bool pause;	      /* stop its processes meanwhile; not yet: they run on */
+	bool pause;	      /* its processes stand still meanwhile */
 };
 /* an image from a container and its image. cb's error texts are Docker's; @image_id borrowed */
 void engine_commit(struct container *c, const struct commit_spec *spec,

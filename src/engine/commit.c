@@ -15,6 +15,7 @@
 #include "base/str.h"
 #include "engine/archive.h"
 #include "engine/internal.h"
+#include "engine/life_internal.h"
 #include "image/ref.h"
 
 struct commit {
@@ -22,6 +23,7 @@ struct commit {
 	char *name;	     /* "repo:tag", NULL none */
 	char *author, *comment;
 	json_t *config; /* the image's inner one */
+	bool pause;
 	void (*cb)(int result, const char *image_id, const struct err *e, void *data);
 	void *data;
 };
@@ -175,6 +177,7 @@ static void done(int result, const char *image_id, const struct err *e, void *da
 {
 	struct commit *m = data;
 
+	container_let_go(m->c);
 	if (result >= 0 && !m->c->en->closing)
 		tell(m, image_id);
 	m->cb(result, image_id, e, m->data);
@@ -218,16 +221,32 @@ static int start(struct commit *m, struct err *e)
 	return image_commit_start(c->en->images, &spec, done, m, e);
 }
 
+static void stands_still(int result, const struct err *why, void *data)
+{
+	struct commit *m = data;
+	struct err e = {0};
+
+	if (result < 0) {
+		done(result, NULL, why, m);
+		return;
+	}
+	result = start(m, &e);
+	if (result < 0)
+		done(result, NULL, &e, m);
+}
+
 static void my_turn(struct container *c, void *data)
 {
 	struct commit *m = data;
 	struct err e = {0};
 	int r = check(c, &e);
 
-	if (r >= 0)
-		r = start(m, &e);
 	if (r < 0)
 		done(r, NULL, &e, m);
+	else if (m->pause)
+		container_hold_still(c, stands_still, m);
+	else
+		stands_still(0, NULL, m);
 }
 
 /* the familiar form: clients send "docker.io/library/x" */
@@ -258,7 +277,7 @@ void engine_commit(struct container *c, const struct commit_spec *spec,
 	int r = m ? 0 : err_nomem(&e);
 
 	if (m) {
-		*m = (struct commit){.c = c, .cb = cb, .data = data};
+		*m = (struct commit){.c = c, .pause = spec->pause, .cb = cb, .data = data};
 		r = str_set(&m->author, spec->author) < 0 || str_set(&m->comment, spec->comment) < 0
 			    ? err_nomem(&e)
 			    : make_name(m, spec, &e);

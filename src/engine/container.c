@@ -140,7 +140,7 @@ static void state_text(const struct container *c, struct buf *out)
 	jsonw_i64(&w, "restarts", c->st.restart_count);
 	jsonw_bool(&w, "manual_stop", c->st.manual_stop);
 	jsonw_bool(&w, "remove_volumes", c->remove_volumes);
-	jsonw_bool(&w, "paused", c->st.paused);
+	jsonw_bool(&w, "paused", c->st.paused && !c->held);
 	health_write(&w, c);
 	jsonw_end_object(&w);
 }

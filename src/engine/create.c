@@ -15,6 +15,7 @@
 #include "base/str.h"
 #include "engine/life_internal.h"
 #include "engine/logging.h"
+#include "engine/mounts.h"
 
 static int choose_name(struct engine *en, const char *name, struct container *c, struct err *e)
 {
@@ -162,7 +163,7 @@ static int claim(struct container *c, json_t *body, char ***warnings, struct err
 }
 
 /* The transaction took back the rows of volumes that a failed create had made: those it made for
- * itself go, named ones stay, as in Docker. */
+ * itself go, named ones stay, as in Docker, if the store can still take them. */
 static void volumes_after_failure(struct container *c)
 {
 	size_t i;
@@ -171,17 +172,12 @@ static void volumes_after_failure(struct container *c)
 	json_array_foreach(c->mounts, i, m)
 	{
 		struct volume *v = map_get(c->en->volumes, js(m, "Name"));
-		struct err e = {0};
-		int r = 0;
 
-		if (v && !v->anonymous)
-			r = volume_save(v, PHASE_READY, &e);
-		else if (v && volume_refs(c->en, v) == 0)
-			r = volume_delete(c->en, v, &e);
-		if (r < 0)
-			log_warn("a volume of a failed create could not be stored volume=%s "
-				 "error=%s",
-				 js(m, "Name"), e.msg);
+		if (!v || volume_stored(v) ||
+		    (!v->anonymous && volume_save(v, PHASE_READY, NULL) >= 0))
+			continue;
+		if (volume_refs(c->en, v) == 0)
+			volume_drop(c->en, v);
 	}
 }
 

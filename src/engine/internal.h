@@ -61,7 +61,7 @@ struct container {
 	json_t *wanted; /* object: network name as asked -> EndpointConfig or null, in order */
 	struct container_state st;
 	bool starting;	   /* claimed in the store: recovery undoes a half-made start */
-	bool locked;	   /* an operation has its turn */
+	bool locked, held; /* an operation has its turn; and made it stand still for a moment */
 	struct list turns; /* struct turn */
 	bool cleaning;	   /* the runtime's leftovers are being removed after an exit */
 	bool early_exit;   /* the process ended while the start was still being committed */

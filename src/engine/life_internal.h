@@ -18,6 +18,12 @@ void health_free(struct container *c);
 void health_write(struct jsonw *w, const struct container *c); /* for the store */
 int health_read(struct container *c, const json_t *state) MUST_CHECK;
 
+/* ---- pause.c: for the holder of the container's turn ---- */
+/* Paused until container_let_go(), by no user: a life that begins after ours thaws it. One that
+ * does not run, or is paused, stays so. */
+void container_hold_still(struct container *c, engine_cb cb, void *data);
+void container_let_go(struct container *c);
+
 /* ---- health_log.c: pure ---- */
 struct health_rules {
 	int64_t interval_ns, timeout_ns, start_period_ns, start_interval_ns;

@@ -38,3 +38,7 @@ char *mount_source(struct container *c, const json_t *m, size_t index);
 /* The shared /dev/shm of a shareable container; malloc'ed, NULL: no memory */
 char *shm_path(struct container *c);
 void mounts_recovered(struct engine *en); /* volumes that nobody uses any more are unmounted */
+
+/* ---- volumes.c: after a failed create ---- */
+bool volume_stored(struct volume *v);		       /* the store has its row */
+void volume_drop(struct engine *en, struct volume *v); /* which has no row; frees */

@@ -166,16 +166,23 @@ int engine_connect(struct engine *en, struct network *nw, struct container *c, j
 	r = endpoint_spec_parse(c, endpoint, &spec, e);
 	if (r < 0)
 		return r;
-	r = net_endpoint_add(en->net, nw, &spec, &ep, e);
+	ep = NULL;
+	r = db_begin(en->db, e);
+	if (r >= 0) {
+		r = net_endpoint_add(en->net, nw, &spec, &ep, e);
+		if (r >= 0 && sb)
+			r = net_endpoint_attach(en->net, ep, e);
+		if (r >= 0)
+			r = want(c, nw, endpoint, e);
+		if (r >= 0)
+			r = db_commit(en->db, e);
+		else
+			db_rollback(en->db);
+	}
 	endpoint_spec_done(&spec);
-	if (r < 0)
-		return r;
-	if (sb)
-		r = net_endpoint_attach(en->net, ep, e);
-	if (r >= 0)
-		r = want(c, nw, endpoint, e);
-	if (r < 0) {
-		if (net_endpoint_remove(en->net, ep, NULL) < 0)
+	if (r < 0) { /* its rows are gone by now: this needs no room on the disk */
+		(void)json_object_del(c->wanted, network_name(nw));
+		if (ep && net_endpoint_remove(en->net, ep, NULL) < 0)
 			log_warn("an endpoint stays that could not be connected container=%s "
 				 "network=%s",
 				 c->name, network_name(nw));

@@ -103,6 +103,62 @@ void engine_pause(struct container *c, engine_cb cb, void *data)
 	begin(c, pause_turn, cb, data);
 }
 
+/* ---- for the holder of the container's turn ---- */
+
+struct hold {
+	struct container *c;
+	engine_cb cb;
+	void *data;
+};
+
+static void held(int result, void *data)
+{
+	struct hold *h = data;
+	struct container *c = h->c;
+	struct err e = {0};
+
+	if (c->st.status != CONTAINER_RUNNING) {
+		result = 0; /* it ended meanwhile: nothing moves either */
+		c->held = false;
+	} else if (result >= 0) {
+		c->st.paused = true;
+		container_event(c, "pause", NULL, NULL);
+	} else {
+		(void)err_sys(&e, -result, "Cannot pause container %s", c->id);
+		c->held = false;
+		health_watch(c);
+	}
+	h->cb(result, result < 0 ? &e : NULL, h->data);
+	free(h);
+}
+
+void container_hold_still(struct container *c, engine_cb cb, void *data)
+{
+	bool moves = c->st.status == CONTAINER_RUNNING && !c->st.paused;
+	struct hold *h = moves ? calloc(1, sizeof(*h)) : NULL;
+	struct err e = {0};
+	int r;
+
+	if (!h) {
+		cb(moves ? err_nomem(&e) : 0, moves ? &e : NULL, data);
+		return;
+	}
+	*h = (struct hold){c, cb, data};
+	c->held = true;
+	health_suspend(c);
+	r = rt_freeze(c->en->runtime, c->id, held, h);
+	if (r < 0)
+		held(r, h);
+}
+
+void container_let_go(struct container *c)
+{
+	if (!c->held)
+		return;
+	container_thaw(c); /* unless it ended, or was killed, which thawed it */
+	c->held = false;
+}
+
 /* ---- unpause ---- */
 
 static int thaw(struct container *c, struct err *e)

@@ -97,6 +97,9 @@ static void alive(struct container *c, int pid)
 			  "error=%s",
 			  c->name, e.msg);
 	frozen = rt_frozen(c->en->runtime, c->id);
+	/* it was to be paused only for a commit; or who asked for it never heard that it is */
+	if (frozen && !c->st.paused && rt_thaw(c->en->runtime, c->id) >= 0)
+		frozen = false;
 	if (c->st.pid != pid || c->st.paused != frozen) {
 		c->st.pid = pid;
 		c->st.paused = frozen; /* we died between the freezer and the store */

@@ -204,6 +204,32 @@ static void users(struct engine *en, const struct volume *v, struct buf *out)
 	}
 }
 
+static int is_row_of(const struct volume_row *row, void *data)
+{
+	const struct volume *v = data;
+
+	return streq(row->name, v->name);
+}
+
+bool volume_stored(struct volume *v)
+{
+	return volume_each(v->en->db, is_row_of, v, NULL) != 0; /* in doubt it is */
+}
+
+static void forget(struct engine *en, struct volume *v)
+{
+	(void)map_del(en->volumes, v->name);
+	engine_event(en, "volume", "destroy", v->name, json_pack("{s:s}", "driver", "local"));
+	volume_free(v);
+}
+
+void volume_drop(struct engine *en, struct volume *v)
+{
+	storage_volume_detach(en->storage, v->name);
+	storage_volume_remove(en->storage, v->name);
+	forget(en, v);
+}
+
 int volume_delete(struct engine *en, struct volume *v, struct err *e)
 {
 	/* a death between the two finds the row and finishes the removal (volume_load) */
@@ -216,9 +242,7 @@ int volume_delete(struct engine *en, struct volume *v, struct err *e)
 	r = volume_del(en->db, v->name, e);
 	if (r < 0)
 		return r;
-	(void)map_del(en->volumes, v->name);
-	engine_event(en, "volume", "destroy", v->name, json_pack("{s:s}", "driver", "local"));
-	volume_free(v);
+	forget(en, v);
 	return 0;
 }
 

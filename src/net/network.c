@@ -120,10 +120,37 @@ static int check_spec(struct net *n, const struct network_spec *s, struct err *e
 	return 0;
 }
 
+struct leftovers {
+	struct net *net;
+	char **ids;
+};
+
+static int note_leftover(const struct network_row *row, void *data)
+{
+	struct leftovers *l = data;
+
+	return map_get(l->net->by_id, row->id) ? 0 : strv_add(&l->ids, row->id);
+}
+
+/* Rows of networks that are not there: their making failed, and their row could not be deleted
+ * either, the disk being full. Return: 0, <0: the store cannot do it now */
+static int drop_leftovers(struct net *n)
+{
+	struct leftovers l = {.net = n};
+	int r = network_each(n->db, note_leftover, &l, NULL);
+
+	for (size_t i = 0; r >= 0 && l.ids && l.ids[i]; i++)
+		r = network_del(n->db, l.ids[i], NULL);
+	strv_free(l.ids);
+	return r;
+}
+
 static int make(struct net *n, struct network *nw, struct err *e)
 {
 	int r = network_save(nw, PHASE_MAKING, e);
 
+	if (r == -EEXIST && drop_leftovers(n) >= 0)
+		r = network_save(nw, PHASE_MAKING, e);
 	if (r < 0)
 		return r == -EEXIST ? err_conflict(e, "network with name %s already exists",
 						   nw->spec.name)

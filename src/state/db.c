@@ -27,11 +27,24 @@ struct db {
 	unsigned fail_at;
 };
 
+/* SQLite tells of a full disk in more than one way: where its -shm cannot grow it is an I/O error
+ */
+static bool is_full(struct db *d, int rc)
+{
+	int primary = rc & 0xff, eno = sqlite3_system_errno(d->sq);
+
+	return primary == SQLITE_FULL || ((primary == SQLITE_IOERR || primary == SQLITE_CANTOPEN) &&
+					  (eno == ENOSPC || eno == EDQUOT));
+}
+
 static int fail(struct db *d, int rc, const char *what, struct err *e)
 {
 	int ext = sqlite3_extended_errcode(d->sq);
 	const char *text = sqlite3_errmsg(d->sq);
 
+	if (is_full(d, rc))
+		return err_set(e, ERR_INTERNAL, ENOSPC, "%s: %s: no space left on device", what,
+			       text);
 	switch (rc & 0xff) {
 	case SQLITE_CONSTRAINT:
 		if (ext == SQLITE_CONSTRAINT_UNIQUE || ext == SQLITE_CONSTRAINT_PRIMARYKEY)
@@ -41,8 +54,6 @@ static int fail(struct db *d, int rc, const char *what, struct err *e)
 		return err_set(e, ERR_INTERNAL, EINVAL, "%s: %s", what, text);
 	case SQLITE_NOMEM:
 		return err_nomem(e);
-	case SQLITE_FULL:
-		return err_set(e, ERR_INTERNAL, ENOSPC, "%s: %s", what, text);
 	case SQLITE_BUSY:
 	case SQLITE_LOCKED:
 		return err_set(e, ERR_UNAVAILABLE, EBUSY, "%s: %s", what, text);
@@ -330,6 +341,7 @@ int db_open(const char *path, struct db **ret, struct err *e)
 
 		if (fd < 0)
 			return err_sys(e, errno, "cannot open the store %s", path);
+		state_reserve_file(fd); /* before SQLite locks it: a close takes the locks away */
 		(void)fd_close(fd);
 	}
 	struct db *d = calloc(1, sizeof(*d));
@@ -349,6 +361,8 @@ int db_open(const char *path, struct db **ret, struct err *e)
 		db_close(d);
 		return r;
 	}
+	if (!streq(path, ":memory:"))
+		state_reserve_journal(d->sq, path);
 	*ret = d;
 	return 0;
 }

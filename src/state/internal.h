@@ -79,5 +79,10 @@ const char *state_text(sqlite3_stmt *s, int col); /* NULL for SQL's */
 struct arg state_ip(struct ip ip, char text[IP_STR]); /* NULL where not set; @text must live on */
 struct ip state_get_ip(sqlite3_stmt *s, int col);     /* not set: NULL, or unreadable */
 
+/* reserve.c: disk room of the store's own. The file's before SQLite opens it, the journal's after.
+ */
+void state_reserve_file(int fd);
+void state_reserve_journal(sqlite3 *sq, const char *path);
+
 extern const char *const state_migrations[];
 extern const unsigned state_n_migrations;

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Clients that vanish in the middle of a stream, 200 times a kind: afterwards the engine has no more descriptors, processes
 and memory than before, and works."""
+import contextlib
 import hashlib
 import http.server
 import io
@@ -70,15 +71,21 @@ def works(w):
     w.docker("network", "rm", "after")
 
 
+def ours(engine):
+    return [p for p in engine.programs() if "/atoll" in p]
+
+
 def vanish(w, once, times=TIMES):
     """@once(i) opens a stream and returns its socket, which is closed at once, every other time with the write side first."""
     engine, memory, before = Engine(w), 0, None
+    programs = ours(engine)
     for i in range(times):
         s = once(i)
         if i % 2:
             s.shutdown(socket.SHUT_WR)
         s.close()
         if i == WARM:
+            until(lambda: ours(engine) == programs, "what worked for the clients ends", 30, 0.1)
             settle(engine, before)
             memory, before = engine.status("VmRSS"), (engine.fds(), engine.programs(), engine.status("Threads"))
     settle(engine, before)
@@ -244,6 +251,20 @@ def test_cp_out(w):
     vanish(w, once)
 
 
+def rest(w, shims=0):
+    """What works for clients alone has ended; so many containers run."""
+    until(lambda: len([p for p in Engine(w).programs() if re.search("atoll-(helper|registry|shim)$", p)]) <= shims, "what worked for a client ends", 30, 0.1)
+
+
+def paced(w, once, width=16, shims=0):
+    """The engine does so many builds and pushes at once, and notices a half sent body's end within a second."""
+    def one(i):
+        if i % width == 0:
+            rest(w, shims)
+        return once(i)
+    return one
+
+
 @timeout(300)
 def test_build(w):
     """One half hangs up while the context comes, the other while a RUN runs."""
@@ -268,7 +289,8 @@ def test_build(w):
         return s
     s = once(0)  # skips where there is no build
     s.close()
-    vanish(w, once)
+    rest(w)
+    vanish(w, paced(w, once))
 
 
 LAYER = standin.layer()
@@ -346,6 +368,75 @@ def test_pull(w):
     finally:
         server.shutdown()
         server.server_close()
+
+
+@timeout(400)
+def test_push(w):
+    """To a registry that answers nobody any more once it has been asked."""
+    s = w._bound("host", "127.0.0.1", 5004)
+    s.listen(256)
+    w.docker("tag", IMAGE, "127.0.0.1:5004/mute:1")
+    held = []
+
+    def hold():
+        with contextlib.suppress(OSError):
+            while True:
+                held.append(s.accept()[0])
+    threading.Thread(target=hold, daemon=True).start()
+
+    def once(i):
+        c = request(w, "POST", "/images/127.0.0.1:5004/mute/push?tag=1", "X-Registry-Auth: e30=", "Content-Length: 0")
+        if i % 2:
+            before = len(held)
+            until(lambda: len(held) > before, "the registry is asked", 20)
+        return c
+    try:
+        vanish(w, paced(w, once))
+    finally:
+        s.shutdown(socket.SHUT_RDWR)
+        s.close()
+        for c in held:
+            c.close()
+        w.docker("rmi", "127.0.0.1:5004/mute:1")
+
+
+@timeout(300)
+def test_export_and_save(w):
+    w.docker("run", "-d", "--name", "room", IMAGE, "sleep", "600")
+
+    def once(i):
+        s = request(w, "GET", ("/containers/room/export", "/images/get?names=" + IMAGE)[i // 2 % 2])
+        head(s, 200)
+        if i % 3:
+            s.recv(1000)
+        return s
+    vanish(w, once)
+
+
+@timeout(400)
+def test_commit(w):
+    """Who asked for an image and left has it all the same; it is whole."""
+    w.docker("run", "-d", "--name", "room", IMAGE, "sh", "-c", "head -c 100000 /dev/urandom >/big; touch /ready; exec sleep 600")
+    until(lambda: w.exec("room", "test", "-e", "/ready").returncode == 0, "the file", 30)
+    vanish(w, paced(w, lambda i: request(w, "POST", "/commit?container=room&repo=made&tag=t%d" % (i % 5), "Content-Length: 0"), shims=1))
+    equal(w.docker("run", "--rm", "made:t1", "sh", "-c", "wc -c </big"), "100000")
+    for i in w.get("/images/json?all=1"):
+        if i["RepoTags"] != [IMAGE]:
+            w.api("DELETE", "/images/%s?force=1" % i["Id"])
+
+
+@timeout(200)
+def test_attach_by_websocket(w):
+    w.docker("run", "-di", "--name", "reader", IMAGE, "cat")
+
+    def once(i):
+        s = request(w, "GET", "/containers/reader/attach/ws?stream=1&stdin=1&stdout=1", "Upgrade: websocket", "Connection: Upgrade",
+                    "Sec-WebSocket-Version: 13", "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==")
+        head(s, 101)
+        if i % 3:
+            s.sendall(b"\x81\x85\0\0\0\0hel")  # half a frame
+        return s
+    vanish(w, once)
 
 
 @timeout(300)

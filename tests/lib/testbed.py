@@ -162,7 +162,7 @@ class UnixConnection(http.client.HTTPConnection):
 class World:
     """See the head of this file. One per sandbox; close() is not needed: the sandbox's end is enough."""
 
-    def __init__(self, base, flags=(), kind=ENGINE):
+    def __init__(self, base, flags=(), kind=ENGINE, data_size=None):
         # the name is the engine's cgroup parent too; the sandbox removes what is below its first part
         self.base, self.name, self.flags, self.kind = base, os.path.relpath(base, "/tmp"), list(flags), kind
         self.data, self.exec_root, self.socket = base + "/d", base + "/x", base + "/x/docker.sock"
@@ -172,6 +172,8 @@ class World:
         self.baseline = None
         for d in (self.data, self.exec_root, base + "/ns", self.home, base + "/bin"):
             os.makedirs(d, exist_ok=True)
+        if data_size:  # a disk of its own that a test may fill
+            sandbox.mount("tmpfs", self.data, "tmpfs", 0, "mode=755,size=" + data_size)
         if self.cli:
             os.symlink(self.cli, base + "/bin/docker")
         os.symlink(self.build + "/src/bin/atoll", base + "/bin/atoll")
@@ -837,11 +839,11 @@ def _one(w, fn, quiet):
     return failure
 
 
-def _inside(base, tests, setup, flags):
+def _inside(base, tests, setup, flags, data_size):
     signal.signal(signal.SIGALRM, _alarm)
     w, failed, broken = None, 0, None
     try:
-        w = World(base, flags)
+        w = World(base, flags, data_size=data_size)
         w.start()
         if setup:
             setup(w)
@@ -876,9 +878,9 @@ def _inside(base, tests, setup, flags):
     return 1 if failed else 0
 
 
-def main(names, setup=None, flags=()):
+def main(names, setup=None, flags=(), data_size=None):
     """Runs the test_* functions of a file (its globals()) in a sandbox of their own. Arguments: parts of
-    names to choose tests by."""
+    names to choose tests by. @data_size: the data root is a tmpfs of so much ("64m")."""
     tests = [f for n, f in names.items() if n.startswith("test_") and callable(f)]
     if len(sys.argv) > 1:
         tests = [f for f in tests if any(a in f.__name__ for a in sys.argv[1:])]
@@ -886,4 +888,4 @@ def main(names, setup=None, flags=()):
     if why:
         print("1..0 # SKIP " + why)
         sys.exit(77)
-    sys.exit(sandbox.run(lambda base: _inside(base, tests, setup, flags)))
+    sys.exit(sandbox.run(lambda base: _inside(base, tests, setup, flags, data_size)))

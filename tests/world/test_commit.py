@@ -203,5 +203,50 @@ def test_killed(w):
     equal(files(w, "whole", "sh", "-c", "wc -c </big"), "90000000")
 
 
+WRITES = ("i=0; while :; do i=$((i+1)); echo $i >/a; echo $i >/b; [ $i = 50 ] && head -c 60000000 /dev/urandom >/big && touch /ready; "
+          "[ $i -gt 50 ] || continue; done")
+
+
+@timeout(120)
+def test_pause(w):
+    """A container stands still while its changes are packed, unless that is not wanted, and then goes on."""
+    w.docker("run", "-d", "--name", "c1", IMAGE, "sh", "-c", WRITES)
+    ready(w, "c1")
+    with w.event(r'"Action": ?"unpause"'):
+        with w.event(r'"Action": ?"pause"'):
+            commit(w, "c1", repo="made", tag="1")
+    check(not w.inspect("c1")["State"]["Paused"], "it stays paused")
+    was = w.docker("exec", "c1", "cat", "/a")
+    until(lambda: w.docker("exec", "c1", "cat", "/a") not in ("", was), "it goes on", 10)
+    a, b = files(w, "made:1", "sh", "-c", 'echo "$(cat /a):$(cat /b)"').split(":")
+    check(not a or not b or int(a) - int(b) in (0, 1), "not of one moment: %s, %s", a, b)
+    w.docker("pause", "c1")
+    commit(w, "c1", repo="made", tag="2")
+    equal(w.inspect("c1")["State"]["Paused"], True, "what was paused stays so")
+    w.docker("unpause", "c1")
+
+
+@timeout(120)
+def test_killed_while_it_stands_still(w):
+    """kill -9 of the engine, and the container's end, in the middle of a commit: nothing stays frozen."""
+    w.docker("run", "-d", "--name", "c1", IMAGE, "sh", "-c", WRITES)
+    ready(w, "c1")
+    for how in ("kill9", "stop", "kill"):
+        s = w.connect_api()
+        with w.event(r'"Action": ?"pause"'):
+            s.sendall(b"POST /commit?container=c1&repo=made&tag=1 HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n")
+        if how == "kill":
+            w.docker("kill", "c1")
+            until(lambda: w.inspect("c1")["State"]["Status"] == "exited", "it ends")
+            contains(s.recv(4096).decode(), " 201 ")
+        else:
+            w.kill9() if how == "kill9" else equal(w.stop(), 0)
+            w.start()
+            equal(w.inspect("c1")["State"]["Status"], "running")
+            was = w.docker("exec", "c1", "cat", "/a")
+            until(lambda: w.docker("exec", "c1", "cat", "/a") not in ("", was), "it goes on", 10)
+        s.close()
+
+
 if __name__ == "__main__":
     main(globals())

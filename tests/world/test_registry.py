@@ -7,6 +7,7 @@ import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -729,6 +730,134 @@ def test_busy_registry(w):
         liar.hooks[:] = [lambda r: "/manifests/" in r.path and r.reply(503)]
         with unchanged(w):
             equal(pull(w, HOST + "/app"), (500, "received unexpected HTTP status: 503 Service Unavailable"))
+
+
+class Gate:
+    """Stands before a registry: from @limit bytes in one direction on nothing passes before open()."""
+
+    def __init__(self, w, target, limit, up=False):
+        self.w, self.target, self.limit, self.up = w, target, limit, up
+        self.passed, self.requests, self.reached, self.go = 0, b"", threading.Event(), threading.Event()
+        self.listener = w._bound("host", "127.0.0.1", 5000)
+        self.listener.listen(64)
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def open(self):
+        self.go.set()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.open()
+        self.listener.shutdown(socket.SHUT_RDWR)
+        self.listener.close()
+
+    def _accept(self):
+        while True:
+            try:
+                near = self.listener.accept()[0]
+            except OSError:
+                return
+            threading.Thread(target=self._join, args=(near,), daemon=True).start()
+
+    def _join(self, near):
+        try:
+            with self.w.at("host"):
+                far = socket.create_connection(self.target, 5)
+            far.settimeout(None)
+        except OSError:
+            near.close()  # nobody is there
+            return
+        back = threading.Thread(target=self._copy, args=(far, near, not self.up), daemon=True)
+        back.start()
+        self._copy(near, far, self.up)
+        back.join()
+        near.close()
+        far.close()
+
+    def _copy(self, src, dst, counted):
+        try:
+            while data := src.recv(65536):
+                if not counted:
+                    self.requests += data[:4096]
+                else:
+                    self.passed += len(data)
+                    if self.passed > self.limit and not self.go.is_set():
+                        self.reached.set()
+                        self.go.wait(60)
+                dst.sendall(data)
+        except OSError:
+            pass
+        for s in (src, dst):
+            try:
+                s.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass
+
+
+def whole(w):
+    """The engine does its daily work."""
+    w.docker("network", "create", "whole")
+    w.serve("last", "whole", 80, "-p", "8099:80")
+    equal(w.http_get("internet", "http://%s:8099/" % HOST_UP), "last\n")
+    equal(w.docker("exec", "last", "wget", "-qO-", "http://last/"), "last")
+    out = w.docker("build", "-q", "--no-cache", "-", input="FROM %s\nRUN echo yes >/made\n" % IMAGE, env={"DOCKER_BUILDKIT": "0"})
+    equal(w.docker("run", "--rm", out, "cat", "/made"), "yes")
+    w.docker("rmi", out)
+    w.docker("rm", "-f", "last")
+    w.docker("network", "rm", "whole")
+
+
+@timeout(240)
+def test_registry_dies_in_a_pull(w):
+    """A real registry, killed in the middle of a layer: once it is back the download goes on where it was; else a clear error."""
+    image = plain(BASE, big(32 << 20), how="tar")
+    with Gate(w, ("127.0.0.1", 5001), 6 << 20) as gate:
+        with Real(w, port=5001) as real:
+            registry.push(w, "host", real.name, "app", "latest", image)
+            child = subprocess.Popen([w.cli, "pull", HOST + "/app"], env=w.env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+            check(gate.reached.wait(30), "the pull does not go so far")
+        gate.open()
+        with Real(w, port=5001):
+            out, err = child.communicate(timeout=120)
+            equal((child.returncode, err), (0, ""), out)
+            check(re.search(rb"(?i)range: bytes=[1-9]", gate.requests), "the download began anew")
+            equal(w.docker("run", "--rm", HOST + "/app", "sh", "-c", "wc -c </blob"), str(32 << 20))
+            drop(w, HOST + "/app")
+    with Gate(w, ("127.0.0.1", 5001), 6 << 20) as gate, unchanged(w):
+        with Real(w, port=5001):
+            child = subprocess.Popen([w.cli, "pull", HOST + "/app"], env=w.env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+            check(gate.reached.wait(30), "the pull does not go so far")
+        gate.open()
+        out, err = child.communicate(timeout=120)
+        check(child.returncode == 1 and re.search("EOF|(?i:connection re(fused|set))", err), "%r, %r", out, err)
+    whole(w)
+
+
+@timeout(240)
+def test_registry_dies_in_a_push(w):
+    """A real registry, killed in the middle of an upload: the push goes on or tells of it, and the next one makes it whole."""
+    image = plain(BASE, big(32 << 20), how="tar")
+    with Real(w, port=5001) as real:
+        registry.push(w, "host", real.name, "app", "latest", image)
+        w.docker("pull", real.name + "/app")
+    w.docker("tag", "127.0.0.1:5001/app", HOST + "/copy")
+    with Gate(w, ("127.0.0.1", 5001), 2 << 20, up=True) as gate:
+        with Real(w, port=5001):
+            child = subprocess.Popen([w.cli, "push", HOST + "/copy"], env=w.env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+            check(gate.reached.wait(30), "the push does not go so far")
+        gate.open()
+        out, err = child.communicate(timeout=120)  # it stays away
+        check(child.returncode == 1 and re.search("EOF|(?i:broken pipe)|(?i:connection re(fused|set))", err), "%r, %r", out, err)
+        with Real(w, port=5001):
+            w.docker("push", HOST + "/copy", timeout=120)
+            drop(w, HOST + "/copy", "127.0.0.1:5001/app")
+            w.docker("pull", HOST + "/copy")
+            equal(w.get("/images/%s/copy/json" % HOST)["Id"], image.id)
+            equal(w.docker("run", "--rm", HOST + "/copy", "sh", "-c", "wc -c </blob"), str(32 << 20))
+            drop(w, HOST + "/copy")
+    whole(w)
 
 
 def test_client_leaves(w):
