@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* containers.c - /containers: create, start, stop, kill, restart, remove, rename, wait, prune */
 
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -149,12 +150,21 @@ void containers_restart(struct api_call *c)
 	stop_or_restart(c, engine_restart);
 }
 
+static void killed(int exit_code, const char *error, void *data)
+{
+	(void)exit_code;
+	(void)error;
+	api_empty(data, 204);
+}
+
+/* As in Docker SIGKILL is answered when the process has ended, others when they are sent. */
 void containers_kill(struct api_call *c)
 {
 	const char *name = api_query(c, "signal");
 	struct container *k = api_container(c);
 	struct err e = {0};
-	int signal = 0, r = 0;
+	struct waiter *w;
+	int signal = SIGKILL, r = 0;
 
 	if (!k)
 		return;
@@ -164,7 +174,7 @@ void containers_kill(struct api_call *c)
 		r = engine_kill(k, signal, &e);
 	if (r < 0)
 		api_error(c, &e);
-	else
+	else if (signal != SIGKILL || engine_wait(k, WAIT_NOT_RUNNING, killed, c, &w) < 0)
 		api_empty(c, 204);
 }
 

@@ -88,15 +88,29 @@ int attachments_open(struct container *c, struct err *e)
 	return 0;
 }
 
-void attachments_drop(struct container *c)
+void attachments_drop(struct list *all)
 {
-	while (!list_empty(&c->attachments)) {
-		struct attachment *a = list_entry(c->attachments.next, struct attachment, node);
+	while (!list_empty(all)) {
+		struct attachment *a = list_entry(all->next, struct attachment, node);
 
 		if (a->rt)
 			rt_attach_close(a->rt);
 		on_closed(a);
 	}
+}
+
+void attachments_leave(struct container *c)
+{
+	struct attachment *a;
+
+	list_for_each (a, &c->attachments, node) {
+		if (!a->rt)
+			continue;
+		list_remove(&a->node);
+		a->c = NULL;
+		list_append(&c->en->readers, &a->node);
+	}
+	attachments_drop(&c->attachments);
 }
 
 int engine_attach(struct container *c, const struct rt_attach_ops *ops, struct attachment **ret,
@@ -133,7 +147,7 @@ void attachment_eof(struct attachment *a)
 	a->eof = true;
 	if (!a->rt)
 		return;
-	if (a->is_exec || jb(a->c->config, "StdinOnce"))
+	if (a->is_exec || (a->c && jb(a->c->config, "StdinOnce")))
 		rt_attach_eof(a->rt);
 }
 

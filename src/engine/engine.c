@@ -167,6 +167,7 @@ static int open_maps(struct engine *en, struct err *e)
 	list_init(&en->containers);
 	list_init(&en->tops);
 	list_init(&en->mount_jobs);
+	list_init(&en->readers);
 	if (map_new(&en->by_id) < 0 || map_new(&en->by_name) < 0 || map_new(&en->volumes) < 0 ||
 	    map_new(&en->execs) < 0 || events_open(en) < 0)
 		return err_nomem(e);
@@ -393,9 +394,10 @@ static void free_objects(struct engine *en)
 	struct volume *v;
 	size_t pos = 0;
 
+	attachments_drop(&en->readers);
 	list_for_each (c, &en->containers, node) {
 		restart_cancel(c);
-		attachments_drop(c);
+		attachments_drop(&c->attachments);
 		container_free(c);
 	}
 	while (en->volumes && (v = map_next(en->volumes, &pos, NULL)))

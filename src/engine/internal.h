@@ -31,7 +31,8 @@ struct engine {
 	struct list mount_jobs;	     /* mounted.c */
 	struct map *execs;	     /* struct exec by id */
 	struct list event_subs;
-	struct list tops; /* struct ps: those that run (top.c) */
+	struct list readers; /* struct attachment of containers that are gone */
+	struct list tops;    /* struct ps: those that run (top.c) */
 	struct event_log *events;
 	char id[ID_LEN + 1];
 	char *seccomp;	   /* of every container that names no profile; NULL: the built-in one */
@@ -174,25 +175,25 @@ void rootfs_give(struct engine *en, const char *id); /* the container may be gon
 /* empty volumes get what the image has at their place, one after the other */
 void rootfs_fill_volumes(struct container *c, engine_cb cb, void *data);
 /* start.c */
-void start_locked(struct container *c, engine_cb cb,
-		  void *data); /* the caller holds the lock and keeps it */
+/* the caller holds the lock and keeps it */
+void start_locked(struct container *c, engine_cb cb, void *data);
 /* exit.c */
 void container_exited(struct container *c, int code, bool oom, int64_t when_ns);
 void container_on_stopped(struct container *c, struct stopped_hook *h);
 void restart_cancel(struct container *c);
 bool should_restart(const struct container *c);
-/* the runtime's leftovers go, then the waiting are told and the policy decides */
-void container_clean(struct container *c);
-/* what becomes of one that has ended: restart policy, --rm */
-void container_settle(struct container *c);
+void container_clean(struct container *c);  /* after an exit: what the runtime left goes */
+void container_settle(struct container *c); /* then: restart policy, --rm */
 /* stop.c */
 void stop_locked(struct container *c, int signal, int timeout_s, engine_cb cb, void *data);
-int remove_finish(struct container *c,
-		  struct err *e) MUST_CHECK; /* REMOVING is stored; also recovery's way */
+/* REMOVING is stored; also recovery's way */
+int remove_finish(struct container *c, struct err *e) MUST_CHECK;
 /* attach.c */
 int attachments_open(struct container *c, struct err *e) MUST_CHECK;
-void attachments_drop(
-	struct container *c); /* the container is gone or its start failed: closed() to all */
+/* closed() to all of them, now; what they have not read is lost */
+void attachments_drop(struct list *attachments);
+/* the container goes: who reads its output still gets the rest, without it */
+void attachments_leave(struct container *c);
 struct rt_attach_ops attachment_for_exec(struct container *c, const struct rt_attach_ops *ops,
 					 struct attachment **ret); /* *ret NULL: out of memory */
 void attachment_ready(struct attachment *a, struct rt_attach *rt);
@@ -212,8 +213,7 @@ int modes_defaults(struct engine *en, json_t *host, struct err *e) MUST_CHECK;
 int modes_check(const json_t *config, const json_t *host, struct err *e) MUST_CHECK;
 /* "container:NAME" of any mode is kept by id, so that a rename changes nothing */
 int modes_resolve(struct container *c, struct err *e) MUST_CHECK;
-/* whose namespace @key ("IpcMode", "PidMode") names; *ret NULL: none is joined. The peer must run
- */
+/* whose namespace @key ("IpcMode", "PidMode") names, running; *ret NULL: none is joined */
 int modes_peer(struct container *c, const char *key, struct container **ret,
 	       struct err *e) MUST_CHECK;
 /* whose shared /dev/shm is mounted in @c: its own if shareable, a peer's; NULL: neither */

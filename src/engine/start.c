@@ -318,7 +318,7 @@ static void failed(struct container *c, int result, const struct err *e)
 	if (c->st.status != CONTAINER_RESTARTING)
 		c->st.exit_code = failed_code(c->st.error ? c->st.error : "");
 	(void)container_save_state(c, NULL); /* the error text is a courtesy */
-	attachments_drop(c);
+	attachments_drop(&c->attachments);
 	container_notify(c, WAIT_NEXT_EXIT, c->st.error);
 	log_info("start failed container=%s error=%s", c->name, c->st.error ? c->st.error : "");
 	if (jb(c->host_config, "AutoRemove") && !c->en->closing)

@@ -350,7 +350,7 @@ static void remove_now(struct verb *v)
 		verb_done(r, &e, v);
 		return;
 	}
-	attachments_drop(c);
+	attachments_leave(c);
 	r = remove_finish(c, &e);
 	if (r < 0) {
 		c->st.status = CONTAINER_DEAD;

@@ -163,6 +163,17 @@ def test_slow_reader(w):
         equal((len(out), err), (size + 1, b"end\n"), name)
 
 
+def test_reader_outlives_the_container(w):
+    """What a slow client has not read yet when its container has ended and is removed (--rm) still comes."""
+    for size in (300_000, 450_000, 550_000):  # more than the client's socket and the engine's queue hold
+        create(w, "short", "sh", "-c", "head -c %d /dev/zero | tr '\\0' x" % size, host={"AutoRemove": True})
+        h = Hijacked(w, "/containers/short/attach?stream=1&stdout=1&stderr=1")
+        with w.event('"Action":"destroy"'):
+            start(w, "short")
+        out, err = split(h.all())
+        equal((len(out), err), (size, b""), "of %d bytes" % size)
+
+
 def test_log_then_stream(w):
     """logs=1&stream=1: what was said before and what comes, each byte once, however long the log is."""
     count = 60000
