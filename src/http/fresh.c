@@ -18,6 +18,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/str.h"
 #include "http/internal.h"
 
 #define SILENT_MS    1000 /* younger ones may have bytes that were not looked at yet */
@@ -85,6 +86,39 @@ static bool changes_something(const char *data, size_t len)
 	return false;
 }
 
+/* The value of a header line, NULL: there is none. @head ends with an empty line. */
+static const char *header_value(const char *head, const char *name)
+{
+	size_t len = strlen(name);
+
+	for (const char *line = strstr(head, "\r\n"); line; line = strstr(line + 2, "\r\n"))
+		if (!strncasecmp(line + 2, name, len) && line[2 + len] == ':')
+			return line + 2 + len + 1 + strspn(line + 2 + len + 1, " \t");
+	return NULL;
+}
+
+/* A body that broke off is nobody's wish. */
+static bool complete(const char *data, size_t len)
+{
+	static const char last_chunk[] = "0\r\n\r\n";
+	const char *end = memmem(data, len, "\r\n\r\n", 4), *value;
+	auto_free char *head = end ? strndup(data, (size_t)(end - data) + 4) : NULL;
+	size_t body = end ? len - (size_t)(end - data) - 4 : 0;
+	uint64_t want;
+
+	if (!head)
+		return false;
+	if (header_value(head, "Transfer-Encoding"))
+		return body >= strlen(last_chunk) &&
+		       !memcmp(data + len - strlen(last_chunk), last_chunk, strlen(last_chunk));
+	value = header_value(head, "Content-Length");
+	if (!value)
+		return true;
+	auto_free char *digits = strndup(value, strspn(value, "0123456789"));
+
+	return digits && parse_u64(digits, &want) >= 0 && body >= want;
+}
+
 static void standin_new(struct http_server *s, const char *data, size_t len,
 			const struct peer *peer)
 {
@@ -124,7 +158,7 @@ static void take_last(struct http_server *s, int fd, const struct peer *peer)
 	if (!data)
 		return;
 	n = recv(fd, data, (size_t)waiting, MSG_DONTWAIT);
-	if (n > 0 && changes_something(data, (size_t)n))
+	if (n > 0 && changes_something(data, (size_t)n) && complete(data, (size_t)n))
 		standin_new(s, data, (size_t)n, peer);
 }
 
