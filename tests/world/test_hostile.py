@@ -71,6 +71,8 @@ def none_arrives(w, controls, lies, what=""):
         for x in controls:
             x.token = LIES + os.urandom(6)
         lost = set(controls) - set(arrived(w, *controls, wait=3))
+        if lost:  # a datagram may be lost on a busy machine; not twice
+            lost -= set(arrived(w, *lost, wait=3))
         check(not lost, "%sof the controls these do not come: %s", what, lost)
         if lies:
             came = arrived(w, *lies)

@@ -127,6 +127,43 @@ static void leavers(void)
 	serve_stop(s);
 }
 
+/* What broke off is dropped: the whole one behind it is the next that is seen. */
+static void broken_off(void)
+{
+	static const char *const halves[] = {
+		"POST /collect HTTP/1.1\r\nHost: x\r\ncontent-length:  4\r\n\r\nabc",
+		"POST /collect HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: "
+		"chunked\r\n\r\n3\r\nabc\r\n",
+		"POST /collect HTTP/1.1\r\nHost: x\r\n"};
+	struct serve *s = serve_start(0);
+
+	for (size_t i = 0; i < ARRAY_SIZE(halves); i++) {
+		int block = raw_unix(s), fd;
+		uint64_t blocked = seen(SEEN_BLOCKED), before;
+		char text[4096];
+
+		(void)raw_puts(block, "GET /block HTTP/1.0\r\n\r\n");
+		ok(await(SEEN_BLOCKED, blocked + 1), "the loop is held");
+		before = seen(SEEN_REQUEST);
+		fd = raw_unix(s);
+		(void)raw_puts(fd, halves[i]);
+		(void)close(fd);
+		fd = raw_unix(s);
+		(void)raw_puts(fd,
+			       "POST /collect HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n");
+		(void)close(fd);
+		serve_unblock();
+		ok(await(SEEN_REQUEST, before + 1), "the whole one");
+		fd = raw_unix(s);
+		(void)raw_puts(fd, "GET /empty HTTP/1.0\r\n\r\n");
+		(void)recv(fd, text, sizeof(text), MSG_WAITALL);
+		(void)close(fd);
+		is_int(seen(SEEN_REQUEST), before + 2, "and this one, not the half %zu", i);
+		(void)close(block);
+	}
+	serve_stop(s);
+}
+
 static unsigned open_descriptors(void)
 {
 	unsigned n = 0;
@@ -202,6 +239,7 @@ int main(void)
 {
 	slow();
 	leavers();
+	broken_off();
 	no_descriptors();
 	return tap_done();
 }
