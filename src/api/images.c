@@ -58,29 +58,39 @@ static int age_filters(struct api_call *c, struct list_query *q, struct err *e)
 	return r;
 }
 
-/* @tag is "name:tag"; a pattern fits all of it or the name alone, and '*' no slash. */
-static bool reference_fits(char *const *patterns, const char *tag)
+/* @ref is "name:tag" or "name@digest"; a pattern fits all of it or the name alone, and '*' no
+ * slash. */
+static bool reference_fits(char *const *patterns, const char *ref)
 {
-	const char *colon = strrchr(tag, ':');
-	auto_free char *name =
-		strndup(tag, colon && !strchr(colon, '/') ? (size_t)(colon - tag) : strlen(tag));
+	const char *at = strchr(ref, '@'), *colon = strrchr(ref, ':');
+	const char *end = at ? at : colon && !strchr(colon, '/') ? colon : ref + strlen(ref);
+	auto_free char *name = strndup(ref, (size_t)(end - ref));
 
 	for (; patterns && *patterns; patterns++)
-		if (fnmatch(*patterns, tag, FNM_PATHNAME) == 0 ||
+		if (fnmatch(*patterns, ref, FNM_PATHNAME) == 0 ||
 		    (name && fnmatch(*patterns, name, FNM_PATHNAME) == 0))
 			return true;
 	return false;
 }
 
+static int add_fitting(char ***to, char *const *refs, char *const *patterns)
+{
+	for (; refs && *refs; refs++)
+		if ((!patterns || reference_fits(patterns, *refs)) && strv_add(to, *refs) < 0)
+			return -ENOMEM;
+	return 0;
+}
+
 /* Those of its names that were asked for. Return: 1, 0 none fits, -ENOMEM. */
-static int names_asked(const struct list_query *q, const struct image *i, char ***ret)
+static int names_asked(const struct list_query *q, const struct image *i, char ***tags,
+		       char ***digests)
 {
 	char *const *patterns = filters_get(q->f, "reference");
 
-	for (char *const *t = image_tags(i); t && *t; t++)
-		if ((!patterns || reference_fits(patterns, *t)) && strv_add(ret, *t) < 0)
-			return -ENOMEM;
-	return *ret || !patterns;
+	if (add_fitting(tags, image_tags(i), patterns) < 0 ||
+	    add_fitting(digests, image_digests(i), patterns) < 0)
+		return -ENOMEM;
+	return *tags || *digests || !patterns;
 }
 
 static bool nameless(const struct image *i)
@@ -97,23 +107,27 @@ static bool image_fits(const struct list_query *q, const struct image *i)
 	return ns > q->after_ns && ns < q->before_ns && prune_labels(q->f, labels_of(i));
 }
 
+struct names { /* those that are shown */
+	char *const *tags, *const *digests;
+};
+
 /* Before 1.43 an image without a name was shown with these. */
-static void names_json(struct jsonw *w, const struct image *i, char *const *names, unsigned version)
+static void names_json(struct jsonw *w, const struct names *n, unsigned version)
 {
-	bool old = version < 143 && !strv_len(names) && !strv_len(image_digests(i));
+	bool old = version < 143 && !strv_len(n->tags) && !strv_len(n->digests);
 
 	if (old) {
 		jsonw_raw(w, "RepoTags", "[\"<none>:<none>\"]");
 		jsonw_raw(w, "RepoDigests", "[\"<none>@<none>\"]");
 	} else {
-		jsonw_strv(w, "RepoTags", names);
-		jsonw_strv(w, "RepoDigests", image_digests(i));
+		jsonw_strv(w, "RepoTags", n->tags);
+		jsonw_strv(w, "RepoDigests", n->digests);
 	}
 }
 
 /* @shared: what it has in common with others, -1: not counted */
 static void summary_json(struct jsonw *w, const struct api_call *c, const struct image *i,
-			 char *const *names, int64_t containers, int64_t shared)
+			 const struct names *names, int64_t containers, int64_t shared)
 {
 	unsigned version = c->version;
 
@@ -123,7 +137,7 @@ static void summary_json(struct jsonw *w, const struct api_call *c, const struct
 	jsonw_str(w, "Id", image_id(i));
 	jsonw_json(w, "Labels", labels_of(i));
 	jsonw_str(w, "ParentId", image_parent(engine_images(c->en), i));
-	names_json(w, i, names, version);
+	names_json(w, names, version);
 	jsonw_i64(w, "SharedSize", shared);
 	jsonw_i64(w, "Size", image_size(i));
 	if (version < 144)
@@ -153,12 +167,13 @@ static void list(struct api_call *c, const struct list_query *q)
 
 	jsonw_array(&w, NULL);
 	for (struct image *i = NULL; (i = image_next(engine_images(c->en), i));) {
-		auto_strv char **names = NULL;
+		auto_strv char **tags = NULL, **digests = NULL;
 		bool shown = q->all || !image_intermediate(engine_images(c->en), i);
-		int r = shown && image_fits(q, i) ? names_asked(q, i, &names) : 0;
+		int r = shown && image_fits(q, i) ? names_asked(q, i, &tags, &digests) : 0;
 
 		if (r > 0)
-			summary_json(&w, c, i, names, -1, shared ? sizes_shared(c, i) : -1);
+			summary_json(&w, c, i, &(struct names){tags, digests}, -1,
+				     shared ? sizes_shared(c, i) : -1);
 		if (r < 0) {
 			buf_done(&b);
 			(void)err_nomem(&e);
@@ -223,8 +238,8 @@ static void images_df_list(struct jsonw *w, const struct api_call *c)
 	jsonw_array(w, "Images");
 	for (struct image *i = NULL; (i = image_next(engine_images(c->en), i));)
 		if (!image_intermediate(engine_images(c->en), i))
-			summary_json(w, c, i, image_tags(i), users_of(c->en, i),
-				     sizes_shared(c, i));
+			summary_json(w, c, i, &(struct names){image_tags(i), image_digests(i)},
+				     users_of(c->en, i), sizes_shared(c, i));
 	jsonw_end_array(w);
 }
 

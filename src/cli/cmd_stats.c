@@ -211,7 +211,10 @@ static int print(const struct args *a, json_t *now, const json_t *before, bool s
 	}
 	if (screen && (fputs("\033[H\033[J", stdout) < 0 || fflush(stdout) != 0))
 		return err_sys(e, errno, "cannot write");
-	return list_print(&figures, rows, arg_str(a, "format"), false, e);
+	int r = list_print(&figures, rows, arg_str(a, "format"), false, e);
+
+	/* a pipe's reader gets each round as it comes */
+	return r >= 0 && fflush(stdout) != 0 ? err_sys(e, errno, "cannot write") : r;
 }
 
 static int stats(struct cli *cli, const struct args *a, struct err *e)

@@ -58,7 +58,8 @@ struct shim {
 	int exit_code;
 	int64_t ended_ns; /* monotonic: how long the outputs are waited for */
 	struct output out[2];
-	int in; /* the process's input; a terminal's is out[0].fd */
+	int in;			   /* the process's input; a terminal's is out[0].fd */
+	unsigned short rows, cols; /* of a terminal that is not there yet; 0: nobody said */
 	struct list clients;
 	unsigned n_clients;
 };
@@ -78,7 +79,8 @@ void streams_close(struct shim *s); /* nothing more is read: last lines to the l
 ssize_t streams_write(struct shim *s, const char *data, size_t len);
 void streams_eof(struct shim *s);
 int streams_input_fd(const struct shim *s);
-void streams_size(struct shim *s, unsigned rows, unsigned cols);
+void streams_size(struct shim *s, unsigned rows,
+		  unsigned cols); /* kept until there is a terminal */
 
 /* ---- clients.c: who is attached ---- */
 int clients_listen(struct shim *s) MUST_CHECK;

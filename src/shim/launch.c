@@ -111,6 +111,8 @@ void launch_console(struct shim *s)
 	    h->cmsg_len == CMSG_LEN(sizeof(int))) {
 		memcpy(&s->out[0].fd, CMSG_DATA(h), sizeof(int));
 		(void)fcntl(s->out[0].fd, F_SETFL, O_NONBLOCK);
+		if (s->rows || s->cols)
+			streams_size(s, s->rows, s->cols);
 	}
 	s->console = fd_close(s->console);
 	(void)unlink("console");

@@ -128,6 +128,10 @@ void streams_size(struct shim *s, unsigned rows, unsigned cols)
 {
 	struct winsize w = {.ws_row = (unsigned short)rows, .ws_col = (unsigned short)cols};
 
-	if (s->o.tty && s->out[0].fd >= 0)
+	if (s->o.tty && s->out[0].fd >= 0) {
 		(void)ioctl(s->out[0].fd, TIOCSWINSZ, &w);
+	} else { /* clients tell it as soon as the start is answered */
+		s->rows = w.ws_row;
+		s->cols = w.ws_col;
+	}
 }

@@ -483,9 +483,8 @@ def exec_(d):
 @OPS("top")
 def top(d):
     sleeper(d, "proc")
-    text = d("top", "proc")
-    matches(text.splitlines()[0], r"UID +PID +PPID")
-    contains(text, "sleep 600")
+    until(lambda: "sleep 600" in d("top", "proc"), "the program; a start does not await it", 20, 0.1)
+    matches(d("top", "proc").splitlines()[0], r"UID +PID +PPID")
     pid = str(d.w.inspect("proc")["State"]["Pid"])
     equal(d("top", "proc", "-o", "pid,comm").split(), ["PID", "COMMAND", pid, "sleep"])
 

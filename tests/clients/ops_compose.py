@@ -320,7 +320,9 @@ def ls(p):
     p.up()
     matches(p("ls"), r"shop\s+running\(2\)")
     contains(p("stats", "--no-stream", "web"), p.name("web"))
+    w, mark = p.client.w, p.client.w.log_size()
     with p.client.running("wait", "db") as child:
+        until(lambda: re.search("request GET /v[0-9.]+/containers/json", w.log_tail(100, mark)), "it has found the container", 30, 0.1)
         p("stop", "db")
         contains(child.stdout.readline(), "exited with status code 0")
 

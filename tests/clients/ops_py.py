@@ -484,9 +484,8 @@ def exec_(s):
 @OPS("top")
 def top(s):
     c = s.sleeper("proc")
-    got = c.top()
-    equal(got["Titles"][:3], ["UID", "PID", "PPID"])
-    contains(str(got["Processes"]), "sleep 600")
+    until(lambda: "sleep 600" in str(c.top()["Processes"]), "the program; a start does not await it", 20, 0.1)
+    equal(c.top()["Titles"][:3], ["UID", "PID", "PPID"])
     equal(c.top(ps_args="-o pid,comm")["Processes"], [[str(s.w.inspect("proc")["State"]["Pid"]), "sleep"]])
 
 

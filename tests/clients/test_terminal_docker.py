@@ -1,26 +1,34 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""docker run -it and its like as a user has them: in a real terminal (tmux), typed at."""
+"""docker run -it and its like as a user has them: in a real terminal (tmux), typed at; with the docker
+CLI that the machine has, and with Debian's."""
+import contextlib
 import os
 import re
 import shutil
 import subprocess
 import sys
-import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../lib"))
-from testbed import IMAGE, Skip, check, contains, equal, main, timeout, until  # noqa: E402
+import clients  # noqa: E402
+from testbed import IMAGE, Failed, Skip, check, contains, equal, main, timeout, until  # noqa: E402
+
+missing = {}
+OTHERS = {"docker 26.1": "docker-26", "docker 20.10": "docker-20"}  # names in clients.DOCKER and of tests/clients/get
 
 
 class Tmux:
-    """One window of a terminal multiplexer of our own, a shell in it."""
+    """One window of a terminal multiplexer of our own, a shell in it, that has @docker as docker."""
 
-    def __init__(self, w, columns=100, rows=30):
+    def __init__(self, w, docker, columns=100, rows=30):
         if not shutil.which("tmux"):
             raise Skip("no tmux")
         self.socket, self.asked = w.base + "/tmux", 0
-        env = dict(w.env, DOCKER_HOST="unix://" + w.socket, PS1="@ ", ENV="", LC_ALL="C.UTF-8")
-        self.env = env
+        folder = "%s/bin-%s" % (w.base, re.sub(r"\W", "-", docker))
+        os.makedirs(folder, exist_ok=True)
+        with contextlib.suppress(FileExistsError):
+            os.symlink(clients.DOCKER.get(docker) or w.cli, folder + "/docker")
+        self.env = dict(w.env, PATH=folder + ":" + w.env["PATH"], PS1="@ ", ENV="", LC_ALL="C.UTF-8")
         self.run("new-session", "-d", "-x", str(columns), "-y", str(rows), "sh")
         self.prompt("#")
         self.line("PS1='@ '")
@@ -42,27 +50,43 @@ class Tmux:
     def screen(self):
         return "\n".join(x for x in self.run("capture-pane", "-p", "-S", "-200").splitlines() if x)
 
-    def until(self, text, seconds=30):
-        until(lambda: text in self.screen(), "%r on the screen: %s" % (text, self.screen()[-400:]), seconds, every=0.1)
+    def waits(self, fn, what, seconds, every=0.1):
+        """Until fn(the screen)."""
+        try:
+            return until(lambda: fn(self.screen()), what, seconds, every)
+        except Failed as e:
+            raise Failed("%s; on the screen: %s" % (e, self.screen()[-800:])) from None
 
-    def prompt(self, end="#", seconds=30):
+    def until(self, text, seconds=40):
+        self.waits(lambda screen: text in screen, repr(text), seconds)
+
+    def prompt(self, end="#", seconds=40):
         """Trailing blanks are not told."""
-        until(lambda: self.screen().rstrip().endswith(end), "%r at the end of: %s" % (end, self.screen()[-400:]), seconds, every=0.1)
+        self.waits(lambda screen: screen.rstrip().endswith(end), "%r at the end" % end, seconds)
+
+    def attached(self, command):
+        """Gives a command that attaches to a shell, which is at its prompt then."""
+        self.line(command)
+        self.keys("Enter")
+        self.prompt()
+
+    def sized(self, columns, rows):
+        """The shell in the container comes to see this size, however early it asks."""
+        size = "%d %d" % (rows, columns)
+        self.line("while [ \"$(stty size)\" != '%s' ]; do sleep 0.1; done; echo si''zed %s" % (size, size))
+        self.until("sized " + size)
+        self.prompt()
 
     def size(self, columns, rows):
         self.run("resize-window", "-x", str(columns), "-y", str(rows))
 
     def code(self):
-        """The exit code of the last command."""
+        """The exit code of the last command, which has ended."""
         self.asked += 1
+        self.prompt("@")
         self.line("echo code %d is $?." % self.asked)
-        found = []
-
-        def there():
-            found[:] = re.findall(r"^code %d is (\d+)\.$" % self.asked, self.screen(), re.M)
-            return found
-        until(there, "the exit code", 30)
-        return int(found[0])
+        said = re.compile(r"^code %d is (\d+)\.$" % self.asked, re.M)
+        return int(self.waits(said.search, "the exit code", 40)[1])
 
     def close(self):
         self.run("kill-server")
@@ -73,14 +97,25 @@ def setup(w):
 
 
 def terminal(fn):
-    def test(w):
-        t = Tmux(w)
-        try:
-            fn(w, t)
-        finally:
-            t.close()
+    """A test on a terminal, for each CLI one."""
+    def with_cli(name):
+        def test(w):
+            if name in OTHERS and missing[name]:
+                raise Skip(missing[name])
+            t = Tmux(w, name)
+            try:
+                fn(w, t)
+            finally:
+                t.close()
+        return timeout(200)(test)
+
+    for name in OTHERS:
+        other = with_cli(name)
+        other.__name__ = "%s_with_%s" % (fn.__name__, re.sub(r"\W", "_", name))
+        globals()[other.__name__] = other
+    test = with_cli("docker")
     test.__name__ = fn.__name__
-    return timeout(120)(test)
+    return test
 
 
 def running(w, name):
@@ -92,18 +127,19 @@ def test_run(w, t):
     """A shell with the terminal's size, which follows; Ctrl-C; the exit code; the terminal is whole again."""
     t.line("docker run -it --rm --name shell %s sh" % IMAGE)
     t.prompt()
-    t.line("stty size")
-    t.until("30 100")
+    t.sized(100, 30)
     t.size(71, 23)
-    until(lambda: w.docker("exec", "shell", "sh", "-c", "stty size </dev/pts/0") == "23 71", "the new size", 20)
+    t.sized(71, 23)
     t.line("sleep 100")
-    time.sleep(0.5)
+    until(lambda: "sleep 100" in w.docker("top", "shell"), "it sleeps", 40, every=0.1)
     t.keys("C-c")
+    t.prompt()
     t.line("echo still he''re")
     t.until("still here")
     t.line("exit 42")
-    t.prompt("@")
     equal(t.code(), 42, "the exit code")
+    t.line("stty -a | tr ' ' '\\n' | grep -x -e icanon -e echo | tr '\\n' ' '; echo as be''fore")
+    t.until("icanon echo as before")
 
 
 @terminal
@@ -113,29 +149,22 @@ def test_detach(w, t):
     t.prompt()
     t.keys("C-p", "C-q")
     t.prompt("@")
-    t.line("echo ba''ck")
-    t.until("back")
     check(running(w, "left"), "it runs on")
-    t.line("docker attach left")
-    t.keys("Enter")
-    t.prompt()
+    t.attached("docker attach left")
     t.line("echo again $((40+2))")
     t.until("again 42")
     t.keys("C-p", "C-q")
-    t.line("docker attach --detach-keys=ctrl-a,d left")
-    time.sleep(1)
-    t.keys("C-p", "Enter")
+    t.prompt("@")
+    t.attached("docker attach --detach-keys=ctrl-a,d left")
+    t.keys("C-p", "Enter")  # the shell's own key: the line before
+    t.waits(lambda screen: len(re.findall("^again 42$", screen, re.M)) == 2, "again, twice", 40)
     t.line("echo other ke''ys")
     t.until("other keys")
     t.keys("C-a")
     t.keys("d")
     t.prompt("@")
-    t.line("echo ou''t")
-    t.until("out")
     check(running(w, "left"), "it runs on")
-    t.line("docker attach left")
-    t.keys("Enter")
-    t.prompt()
+    t.attached("docker attach left")
     t.line("exit 5")
     equal(t.code(), 5, "the code comes to whoever is attached")
     t.line("docker start -ai left")
@@ -149,12 +178,9 @@ def test_exec(w, t):
     w.docker("run", "-d", "--name", "base", IMAGE)
     t.line("docker exec -it base sh")
     t.prompt()
-    t.line("stty size; tty")
-    t.until("30 100")
+    t.sized(100, 30)
     t.size(64, 19)
-    t.line("while [ \"$(stty size)\" != '19 64' ]; do sleep 0.1; done; echo si''zed")
-    t.until("sized")
-    t.prompt()
+    t.sized(64, 19)
     t.keys("C-c")
     t.until("^C")  # what is typed before it is thrown away
     t.prompt()
@@ -163,33 +189,37 @@ def test_exec(w, t):
     t.line("docker exec -it --detach-keys=ctrl-x base sh")
     t.prompt()
     t.keys("C-x")
-    t.line("echo aw''ay")
-    t.until("away")
+    t.prompt("@")
+    contains(w.docker("top", "base"), " sh")
 
 
 @terminal
 def test_signals(w, t):
     """attach without a terminal in the container: Ctrl-C is the process's with --sig-proxy, else the client's."""
-    script = "trap 'echo got it' INT; while :; do sleep 0.1; done"
-    w.docker("run", "-d", "--name", "trap", IMAGE, "sh", "-c", script)
-    with w.event('"Action":"attach"'):
-        t.line("docker attach trap")
+    def said(text, times):
+        until(lambda: w.docker("logs", "trap").count(text) == times, "%r, %d times" % (text, times), 40, every=0.1)
+
+    w.docker("run", "-d", "--name", "trap", IMAGE, "sh", "-c", "trap 'echo got it' INT; echo ready; while :; do sleep 0.2; echo beat; done")
+    said("ready", 1)  # the first process ignores what it has no handler for
+    t.line("docker attach trap")
+    t.until("beat")  # docker 28 takes a signal before the first byte for its own end
     t.keys("C-c")
     t.until("got it")
     w.docker("kill", "trap")
-    w.docker("wait", "trap")
     t.prompt("@")
     w.docker("start", "trap")
-    with w.event('"Action":"attach"'):
+    said("ready", 2)
+    with w.event('"Action":"attach"', 40):
         t.line("docker attach --sig-proxy=false trap")
 
-    def gone():
+    def gone(screen):
         t.keys("C-c")
-        return t.screen().rstrip().endswith("@")
-    until(gone, "one Ctrl-C, or the three that docker 28 wants", 30, every=0.3)
+        return screen.rstrip().endswith("@")
+    t.waits(gone, "one Ctrl-C, or the three that docker 28 wants", 40, every=0.3)
     t.line("echo cli''ent")
     t.until("client")
-    check(running(w, "trap"), "it did not hear of it")
+    check(running(w, "trap"), "it runs on")
+    said("got it", 1)
 
 
 @timeout(120)
@@ -205,22 +235,33 @@ def test_big_input(w):
     """100 MB through cat, every byte in order."""
     r = subprocess.run("head -c 100000000 /dev/zero | tr '\\0' 'x' | docker run -i --rm %s cat | md5sum; "
                        "head -c 100000000 /dev/zero | tr '\\0' 'x' | md5sum" % IMAGE, shell=True, capture_output=True, text=True,
-                       env=dict(w.env, DOCKER_HOST="unix://" + w.socket), timeout=280)
+                       env=w.env, timeout=280)
     sums = r.stdout.split()
     equal(sums[0], sums[2], "its checksum (%s)" % r.stderr[-200:])
+
+
+def attach(w, name):
+    """A client that is attached: the engine has answered."""
+    s = w.connect_api(60)
+    s.sendall(("POST /containers/%s/attach?stream=1&stdout=1 HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\n"
+               "Upgrade: tcp\r\n\r\n" % name).encode())
+    head = b""
+    while not head.endswith(b"\r\n\r\n"):
+        head += s.recv(1)
+        check(head, "no answer")
+    contains(head, b" 101 ")
+    return s
 
 
 @timeout(120)
 def test_many_attached(w):
     """Ten who attach before the start see the first line, and the end."""
     w.docker("create", "--name", "stage", IMAGE, "sh", "-c", "echo first; sleep 0.5; echo last")
-    viewers = [subprocess.Popen(["curl", "-sN", "--unix-socket", w.socket, "-X", "POST",
-                                 "http://x/containers/stage/attach?stream=1&stdout=1"], stdout=subprocess.PIPE) for _ in range(10)]
-    until(lambda: w.log_size() and all(v.poll() is None for v in viewers), "viewers")
-    time.sleep(1)
+    viewers = [attach(w, "stage") for _ in range(10)]
     w.docker("start", "stage")
     for v in viewers:
-        text = v.communicate(timeout=60)[0]
+        with v, v.makefile("rb") as f:
+            text = f.read()
         contains(text, b"first\n")
         contains(text, b"last\n")
 
@@ -237,4 +278,6 @@ def test_wild_sizes(w):
     until(lambda: w.docker("exec", "wild", "sh", "-c", "stty size </dev/pts/0") == "40 90", "the last one counts")
 
 
-main(globals(), setup)
+if __name__ == "__main__":
+    missing = {name: clients.get(kind) for name, kind in OTHERS.items()}
+    main(globals(), setup)

@@ -12,6 +12,27 @@
 
 static unsigned tap_count, tap_failed;
 
+/* A line of TAP is one line: what would break it is printed as \n. */
+static inline void __attribute__((format(printf, 1, 0))) tap_line(const char *fmt, va_list ap)
+{
+	char text[4096];
+
+	(void)vsnprintf(text, sizeof(text), fmt, ap);
+	for (const char *c = text; *c; c++)
+		(void)(*c == '\n' ? printf("\\n") : putchar(*c));
+	(void)putchar('\n');
+}
+
+static inline void __attribute__((format(printf, 1, 2))) tap_note(const char *fmt, ...)
+{
+	va_list ap;
+
+	printf("# ");
+	va_start(ap, fmt);
+	tap_line(fmt, ap);
+	va_end(ap);
+}
+
 static inline bool __attribute__((format(printf, 4, 5)))
 tap_ok(bool good, const char *file, int line, const char *fmt, ...)
 {
@@ -21,9 +42,8 @@ tap_ok(bool good, const char *file, int line, const char *fmt, ...)
 	tap_failed += !good;
 	printf("%s %u - ", good ? "ok" : "not ok", tap_count);
 	va_start(ap, fmt);
-	vprintf(fmt, ap);
+	tap_line(fmt, ap);
 	va_end(ap);
-	printf("\n");
 	if (!good)
 		printf("# failed at %s:%d\n", file, line);
 	fflush(stdout);
@@ -48,8 +68,8 @@ tap_ok(bool good, const char *file, int line, const char *fmt, ...)
 		bool good_ = tap_ok(got_ && want_ ? !strcmp(got_, want_) : got_ == want_,          \
 				    __FILE__, __LINE__, __VA_ARGS__);                              \
 		if (!good_)                                                                        \
-			printf("# got  \"%s\"\n# want \"%s\"\n", got_ ? got_ : "(null)",           \
-			       want_ ? want_ : "(null)");                                          \
+			tap_note("got  \"%s\"", got_ ? got_ : "(null)"),                           \
+				tap_note("want \"%s\"", want_ ? want_ : "(null)");                 \
 		good_;                                                                             \
 	})
 
@@ -59,7 +79,7 @@ tap_ok(bool good, const char *file, int line, const char *fmt, ...)
 		bool good_ = tap_ok((r) < 0 && (e).kind == (k) && !strcmp((e).msg, (text)),        \
 				    __FILE__, __LINE__, "error: %s", (text));                      \
 		if (!good_)                                                                        \
-			printf("# got %d kind %d \"%s\"\n", (int)(r), (int)(e).kind, (e).msg);     \
+			tap_note("got %d kind %d \"%s\"", (int)(r), (int)(e).kind, (e).msg);       \
 		good_;                                                                             \
 	})
 

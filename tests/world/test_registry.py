@@ -110,6 +110,29 @@ def test_pull_and_run(w):
             contains(out, part)
 
 
+def test_reference_filter(w):
+    """Of an image's names and digests, those alone that the filter asks for."""
+    image = plain()
+    with Liar(w) as liar:
+        liar.add("some/app", "1", image)
+        w.docker("pull", HOST + "/some/app:1")
+        digest = "%s/some/app@%s" % (HOST, image.digest)
+        w.docker("tag", HOST + "/some/app:1", "listed/one:v1")
+
+        def names(pattern):
+            found = w.get('/images/json?filters={"reference":["%s"]}' % pattern)
+            return [(x["RepoTags"], x["RepoDigests"]) for x in found]
+
+        equal(names("listed/*"), [(["listed/one:v1"], [])])
+        for pattern in (HOST + "/some/app", HOST + "/*/app"):
+            equal(names(pattern), [([HOST + "/some/app:1"], [digest])], pattern)
+        equal(names(digest), [([], [digest])], "a digest is a reference")
+        equal(names("*/app"), [])
+        equal(w.docker("image", "ls", "--format", "{{.Repository}}:{{.Tag}}", "--filter", "reference=listed/*"), "listed/one:v1")
+        drop(w, HOST + "/some/app:1")
+        drop(w, "listed/one:v1")
+
+
 def test_progress_lines(w):
     """The lines as clients read them."""
     with Liar(w) as liar:

@@ -159,11 +159,10 @@ op('Run', 'run: output and exit code', async () => {
 	assert.deepStrictEqual(got, { out: 'out\n', err: 'err\n', code: 9 });
 	const to = new PassThrough();
 	const text = all(to);
-	const [data, c] = await docker.run(IMAGE, ['echo', 'by run'], to, { HostConfig: { AutoRemove: true }, Tty: true });
-	to.end();
+	const [data, c] = await docker.run(IMAGE, ['echo', 'by run'], to, { Tty: true });
 	assert.strictEqual(data.StatusCode, 0);
 	assert.strictEqual((await text).toString(), 'by run\r\n');
-	await until(() => c.inspect().then(() => false, (e) => e.statusCode === 404), 'its removal');
+	await c.remove(); // with AutoRemove it may be gone before dockerode waits for it
 	await assert.rejects(docker.createContainer({ Image: 'no/such:image' }), status(404, 'No such image'));
 });
 op('Run', 'run -i: a megabyte through stdin', async () => {
@@ -314,8 +313,9 @@ op('Containers', 'exec', async () => {
 });
 op('Containers', 'top', async () => {
 	const c = await start('proc');
-	const got = await c.top({ ps_args: '-o pid,comm' });
-	assert.deepStrictEqual(got.Processes, [[String((await c.inspect()).State.Pid), 'sleep']]);
+	const top = () => c.top({ ps_args: '-o pid,comm' });
+	await until(async () => (await top()).Processes[0]?.[1] === 'sleep', 'the program; a start does not await it');
+	assert.deepStrictEqual((await top()).Processes, [[String((await c.inspect()).State.Pid), 'sleep']]);
 });
 op('Containers', 'stats', async () => {
 	const c = await start('busy', { HostConfig: { Memory: 64 << 20 } });

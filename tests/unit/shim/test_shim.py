@@ -54,13 +54,15 @@ class Client:
 class Shim:
     """One process under a shim, in a folder of its own."""
 
-    def __init__(self, script, *args, is_exec=False, client=None, fsize=None):
+    def __init__(self, script, *args, is_exec=False, client=None, fsize=None, early=None):
         self.dir = tempfile.mkdtemp(prefix="atoll-shim-")
         self.exit = self.dir + "/exit"
         with open(self.dir + "/script", "w") as f:
             f.write(script)
         self.status, theirs = packets()
         self.status.settimeout(PATIENCE)
+        if early:
+            self.status.send(early)
         runtime = os.open(RUNTIME, os.O_PATH)
         high = [fcntl.fcntl(x, fcntl.F_DUPFD, 100) for x in (theirs.fileno(), runtime) + ((client.fileno(),) if client else ())]
         argv = [SHIM, "container=abc", "process=" + ("def" if is_exec else "abc"), "root=/nowhere"]
@@ -267,9 +269,11 @@ def test_unread_input():
 
 
 def test_terminal():
-    s = Shim("echo up; read a; stty size; exit 6", "tty", "stdin")
+    s = Shim(WAIT + "echo up; read a; stty size; exit 6", "tty", "stdin")
     s.made()
-    c = s.attach(OUTPUT | INPUT).read(b"up\r\n")
+    c = s.attach(OUTPUT | INPUT)
+    s.go()
+    c.read(b"up\r\n")
     for i in range(1000):
         for rows, cols in ((0, 0), (65535, 65535), (i, 2 * i), (41, 133)):
             r = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -279,6 +283,16 @@ def test_terminal():
     c.write(b"\n")
     equal(c.read().out, b"up\r\n\r\n41 133\r\n", "the terminal")
     equal(s.end(), 6, "the code")
+
+
+def test_early_size():
+    """A size that is told before the terminal is there counts."""
+    s = Shim("read a; stty size", "tty", "stdin", early=b"w" + struct.pack("HH", 24, 80))
+    s.made()
+    c = s.attach(OUTPUT | INPUT)
+    c.write(b"\n")
+    equal(c.read().out, b"\r\n24 80\r\n", "the terminal")
+    equal(s.end(), 0, "the code")
 
 
 def test_garbage():
