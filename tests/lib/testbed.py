@@ -16,6 +16,7 @@ its objects are removed through the API and the kernel, the exec-root and the da
 they were before the first one.
 """
 import contextlib
+import glob
 import http.client
 import json
 import os
@@ -362,13 +363,17 @@ class World:
         cache = TOP + "/tests/.cache/dockerd"
         if not os.path.exists("/usr/sbin/dockerd"):
             sandbox.mount("overlay", "/usr", "overlay", 1, "lowerdir=%s/usr:/usr" % cache)
+        env = dict(self.env, LD_LIBRARY_PATH=":".join(glob.glob(cache + "/lib/*-linux-gnu")))
         with open(self.log_path, "ab") as log, self.at("host"):
             self.engine = subprocess.Popen(
                 ["dockerd", "-H", "unix://" + self.socket, "--data-root", self.data, "--exec-root", self.exec_root,
                  "--pidfile", self.base + "/pid", "--cgroup-parent", "/" + self.name, "--live-restore",
                  "--log-level", "error"] + self.flags + list(flags),
-                stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=self.env, start_new_session=True)
-        until(lambda: os.path.exists(self.socket) and self.alive_api(), "dockerd", 60)
+                stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=env, start_new_session=True)
+        try:
+            until(lambda: os.path.exists(self.socket) and self.alive_api(), "dockerd", 60)
+        except Failed:
+            raise Failed("dockerd is not ready in time:\n" + self.log_tail(15)) from None
         if self.baseline is None:
             self.load({IMAGE: ([], {"Cmd": ["sh"]})})
             self.baseline = self.settled()

@@ -40,9 +40,10 @@ def setup(w):
 def client(w, *args, place="lan", url=URL, folder=None, program=None, env=None, **kw):
     """The docker CLI, or another program, on the other machine."""
     more = {"DOCKER_HOST": url, "DOCKER_TLS_VERIFY": "1", "DOCKER_CERT_PATH": folder or w.good, **(env or {})}
+    clean = {k: v for k, v in {**w.env, **more}.items() if v != ""}  # to docker 20.10 an empty one is one
     text = kw.pop("text", True)
     with w.at(place):
-        return subprocess.run([program or w.cli, *args], env={**w.env, **more}, capture_output=True, text=text, timeout=60, cwd=w.home,
+        return subprocess.run([program or w.cli, *args], env=clean, capture_output=True, text=text, timeout=60, cwd=w.home,
                               stdin=subprocess.DEVNULL if kw.get("input") is None else None, **kw)
 
 

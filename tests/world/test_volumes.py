@@ -244,7 +244,8 @@ def test_what_is_mounted_below_a_bind(w):
                        "/m/sub"), "")
         if w.kind == "dockerd":
             return
-        w.docker_fails("run", "--rm", "-v", top + ":/m:ro", IMAGE, "touch", "/m/sub/x", says="Read-only file system")
+        r = w.atoll_try("run", "--rm", "-v", top + ":/m:ro", IMAGE, "touch", "/m/sub/x")  # docker's old clients mean less by ro
+        check(r.returncode and "Read-only file system" in r.stderr, "%s", r)
         body = {"Image": IMAGE, "Cmd": ["touch", "/m/sub/x"], "HostConfig": {"Mounts": [
             {"Type": "bind", "Source": top, "Target": "/m", "ReadOnly": True,
              "BindOptions": {"ReadOnlyNonRecursive": True}}]}}
