@@ -38,6 +38,14 @@ static inline void list_remove(struct list *n) /* idempotent */
 	n->next->prev = n->prev;
 	n->next = n->prev = NULL;
 }
+static inline size_t list_len(const struct list *head) /* walks it */
+{
+	size_t n = 0;
+
+	for (const struct list *p = head->next; p && p != head; p = p->next)
+		n++;
+	return n;
+}
 #define list_entry(ptr, type, member) CONTAINER_OF(ptr, type, member)
 /* the body may remove @it, and nothing else */
 #define list_for_each(it, head, member)                                                            \

@@ -301,13 +301,10 @@ int build_start(struct builder *bd, const struct build_options *o, const struct 
 		struct build **ret, struct err *e)
 {
 	struct image_unpack_ops unpack = {.writable = on_writable, .done = on_context};
-	struct build *b, *other;
-	size_t n = 0;
+	struct build *b;
 	int r;
 
-	list_for_each (other, &bd->builds, node)
-		n++;
-	if (n >= BUILDS_MAX)
+	if (list_len(&bd->builds) >= BUILDS_MAX)
 		return err_set(e, ERR_UNAVAILABLE, EBUSY, "%d builds are in work already",
 			       BUILDS_MAX);
 	b = calloc(1, sizeof(*b));

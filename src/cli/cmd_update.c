@@ -32,31 +32,24 @@ static const struct opt update_options[] = {
 
 static int body(struct jsonw *w, const struct args *a, struct err *e)
 {
-	static const struct {
-		const char *option, *key;
-	} numbers[] = {{"blkio-weight", "BlkioWeight"},
-		       {"cpu-period", "CpuPeriod"},
-		       {"cpu-quota", "CpuQuota"},
-		       {"cpu-rt-period", "CpuRealtimePeriod"},
-		       {"cpu-rt-runtime", "CpuRealtimeRuntime"},
-		       {"cpu-shares", "CpuShares"},
-		       {"pids-limit", "PidsLimit"}},
-	  bytes[] = {{"memory", "Memory"},
-		     {"memory-reservation", "MemoryReservation"},
-		     {"memory-swap", "MemorySwap"}},
-	  texts[] = {{"cpuset-cpus", "CpusetCpus"}, {"cpuset-mems", "CpusetMems"}};
+	static const struct option_key keys[] = {
+		{"blkio-weight", "BlkioWeight", OPTION_NUMBER},
+		{"cpu-period", "CpuPeriod", OPTION_NUMBER},
+		{"cpu-quota", "CpuQuota", OPTION_NUMBER},
+		{"cpu-rt-period", "CpuRealtimePeriod", OPTION_NUMBER},
+		{"cpu-rt-runtime", "CpuRealtimeRuntime", OPTION_NUMBER},
+		{"cpu-shares", "CpuShares", OPTION_NUMBER},
+		{"pids-limit", "PidsLimit", OPTION_NUMBER},
+		{"memory", "Memory", OPTION_BYTES},
+		{"memory-reservation", "MemoryReservation", OPTION_BYTES},
+		{"memory-swap", "MemorySwap", OPTION_BYTES},
+		{"cpuset-cpus", "CpusetCpus", OPTION_TEXT},
+		{"cpuset-mems", "CpusetMems", OPTION_TEXT},
+	};
 	int r = 0;
 
 	jsonw_object(w, NULL);
-	for (size_t i = 0; i < ARRAY_SIZE(numbers); i++)
-		if (arg_given(a, numbers[i].option))
-			jsonw_i64(w, numbers[i].key, arg_int(a, numbers[i].option));
-	for (size_t i = 0; i < ARRAY_SIZE(bytes); i++)
-		if (arg_given(a, bytes[i].option))
-			jsonw_i64(w, bytes[i].key, arg_bytes(a, bytes[i].option));
-	for (size_t i = 0; i < ARRAY_SIZE(texts); i++)
-		if (arg_given(a, texts[i].option))
-			jsonw_str(w, texts[i].key, arg_str(a, texts[i].option));
+	options_json(w, a, keys, ARRAY_SIZE(keys));
 	if (arg_given(a, "cpus"))
 		jsonw_i64(w, "NanoCpus", cpus_nano(arg_str(a, "cpus")));
 	if (arg_given(a, "restart"))

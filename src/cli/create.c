@@ -68,21 +68,45 @@ static void command(struct jsonw *w, const struct args *a)
 	}
 }
 
+void options_json(struct jsonw *w, const struct args *a, const struct option_key *keys, size_t n)
+{
+	for (const struct option_key *k = keys; k < keys + n; k++) {
+		if (!arg_given(a, k->option))
+			continue;
+		switch (k->as) {
+		case OPTION_TEXT:
+			jsonw_str(w, k->key, arg_str(a, k->option));
+			break;
+		case OPTION_LIST:
+			jsonw_strv(w, k->key, arg_list(a, k->option));
+			break;
+		case OPTION_NUMBER:
+			jsonw_i64(w, k->key, arg_int(a, k->option));
+			break;
+		case OPTION_BYTES:
+			jsonw_i64(w, k->key, arg_bytes(a, k->option));
+			break;
+		case OPTION_SWITCH:
+			jsonw_bool(w, k->key, arg_bool(a, k->option));
+			break;
+		case OPTION_MAP:
+			pairs_object(w, k->key, arg_list(a, k->option));
+			break;
+		}
+	}
+}
+
 static int config(struct jsonw *w, const struct args *a, const struct attached *at,
 		  unsigned version, struct err *e)
 {
-	static const struct {
-		const char *option, *key;
-	} texts[] = {{"hostname", "Hostname"},
-		     {"domainname", "Domainname"},
-		     {"user", "User"},
-		     {"workdir", "WorkingDir"},
-		     {"stop-signal", "StopSignal"}};
+	static const struct option_key texts[] = {{"hostname", "Hostname", OPTION_TEXT},
+						  {"domainname", "Domainname", OPTION_TEXT},
+						  {"user", "User", OPTION_TEXT},
+						  {"workdir", "WorkingDir", OPTION_TEXT},
+						  {"stop-signal", "StopSignal", OPTION_TEXT}};
 	bool in = arg_bool(a, "interactive");
 
-	for (size_t i = 0; i < ARRAY_SIZE(texts); i++)
-		if (arg_given(a, texts[i].option))
-			jsonw_str(w, texts[i].key, arg_str(a, texts[i].option));
+	options_json(w, a, texts, ARRAY_SIZE(texts));
 	jsonw_bool(w, "AttachStdin", at->in);
 	jsonw_bool(w, "AttachStdout", at->out);
 	jsonw_bool(w, "AttachStderr", at->err);

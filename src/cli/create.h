@@ -36,6 +36,20 @@ char *create_network_mode(const struct args *a); /* HostConfig.NetworkMode, mall
 int create_exposed(struct jsonw *w, const struct args *a, struct err *e) MUST_CHECK;
 int create_bindings(struct jsonw *w, const struct args *a, struct err *e) MUST_CHECK;
 
+/* Options that go to the API as they are: each that was given, under its key. */
+struct option_key {
+	const char *option, *key;
+	enum {
+		OPTION_TEXT,
+		OPTION_LIST,
+		OPTION_NUMBER,
+		OPTION_BYTES,
+		OPTION_SWITCH,
+		OPTION_MAP
+	} as;
+};
+void options_json(struct jsonw *w, const struct args *a, const struct option_key *keys, size_t n);
+
 /* ---- spec.c: one value of an option as the API's JSON; pure but for the current directory ---- */
 int check_mount(const char *value, struct err *e); /* for struct opt */
 int check_ulimit(const char *value, struct err *e);

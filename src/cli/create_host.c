@@ -151,72 +151,42 @@ static void logging(struct jsonw *w, const struct args *a)
 /* Options that go to the API as they are. */
 static void plain(struct jsonw *w, const struct args *a)
 {
-	static const struct {
-		const char *option, *key;
-	} texts[] =
-		{
-			{"cidfile", "ContainerIDFile"},
-			{"ipc", "IpcMode"},
-			{"pid", "PidMode"},
-			{"uts", "UTSMode"},
-			{"userns", "UsernsMode"},
-			{"cgroupns", "CgroupnsMode"},
-			{"cgroup-parent", "CgroupParent"},
-			{"runtime", "Runtime"},
-			{"cpuset-cpus", "CpusetCpus"},
-			{"cpuset-mems", "CpusetMems"},
-		},
-	  lists[] =
-		  {
-			  {"volumes-from", "VolumesFrom"}, {"dns", "Dns"},
-			  {"dns-option", "DnsOptions"},	   {"dns-search", "DnsSearch"},
-			  {"group-add", "GroupAdd"},
-		  },
-	  numbers[] =
-		  {
-			  {"oom-score-adj", "OomScoreAdj"}, {"cpu-shares", "CpuShares"},
-			  {"cpu-period", "CpuPeriod"},	    {"cpu-quota", "CpuQuota"},
-			  {"pids-limit", "PidsLimit"},
-		  },
-	  bytes[] =
-		  {
-			  {"memory", "Memory"},
-			  {"memory-reservation", "MemoryReservation"},
-			  {"memory-swap", "MemorySwap"},
-			  {"shm-size", "ShmSize"},
-		  },
-	  switches[] =
-		  {
-			  {"rm", "AutoRemove"},
-			  {"privileged", "Privileged"},
-			  {"publish-all", "PublishAllPorts"},
-			  {"read-only", "ReadonlyRootfs"},
-			  {"init", "Init"},
-			  {"oom-kill-disable", "OomKillDisable"},
-		  },
-	  maps[] = {
-		  {"sysctl", "Sysctls"},
-		  {"annotation", "Annotations"},
-	  };
+	static const struct option_key keys[] = {
+		{"cidfile", "ContainerIDFile", OPTION_TEXT},
+		{"ipc", "IpcMode", OPTION_TEXT},
+		{"pid", "PidMode", OPTION_TEXT},
+		{"uts", "UTSMode", OPTION_TEXT},
+		{"userns", "UsernsMode", OPTION_TEXT},
+		{"cgroupns", "CgroupnsMode", OPTION_TEXT},
+		{"cgroup-parent", "CgroupParent", OPTION_TEXT},
+		{"runtime", "Runtime", OPTION_TEXT},
+		{"cpuset-cpus", "CpusetCpus", OPTION_TEXT},
+		{"cpuset-mems", "CpusetMems", OPTION_TEXT},
+		{"volumes-from", "VolumesFrom", OPTION_LIST},
+		{"dns", "Dns", OPTION_LIST},
+		{"dns-option", "DnsOptions", OPTION_LIST},
+		{"dns-search", "DnsSearch", OPTION_LIST},
+		{"group-add", "GroupAdd", OPTION_LIST},
+		{"oom-score-adj", "OomScoreAdj", OPTION_NUMBER},
+		{"cpu-shares", "CpuShares", OPTION_NUMBER},
+		{"cpu-period", "CpuPeriod", OPTION_NUMBER},
+		{"cpu-quota", "CpuQuota", OPTION_NUMBER},
+		{"pids-limit", "PidsLimit", OPTION_NUMBER},
+		{"memory", "Memory", OPTION_BYTES},
+		{"memory-reservation", "MemoryReservation", OPTION_BYTES},
+		{"memory-swap", "MemorySwap", OPTION_BYTES},
+		{"shm-size", "ShmSize", OPTION_BYTES},
+		{"rm", "AutoRemove", OPTION_SWITCH},
+		{"privileged", "Privileged", OPTION_SWITCH},
+		{"publish-all", "PublishAllPorts", OPTION_SWITCH},
+		{"read-only", "ReadonlyRootfs", OPTION_SWITCH},
+		{"init", "Init", OPTION_SWITCH},
+		{"oom-kill-disable", "OomKillDisable", OPTION_SWITCH},
+		{"sysctl", "Sysctls", OPTION_MAP},
+		{"annotation", "Annotations", OPTION_MAP},
+	};
 
-	for (size_t i = 0; i < ARRAY_SIZE(texts); i++)
-		if (arg_given(a, texts[i].option))
-			jsonw_str(w, texts[i].key, arg_str(a, texts[i].option));
-	for (size_t i = 0; i < ARRAY_SIZE(lists); i++)
-		if (arg_given(a, lists[i].option))
-			jsonw_strv(w, lists[i].key, arg_list(a, lists[i].option));
-	for (size_t i = 0; i < ARRAY_SIZE(numbers); i++)
-		if (arg_given(a, numbers[i].option))
-			jsonw_i64(w, numbers[i].key, arg_int(a, numbers[i].option));
-	for (size_t i = 0; i < ARRAY_SIZE(bytes); i++)
-		if (arg_given(a, bytes[i].option))
-			jsonw_i64(w, bytes[i].key, arg_bytes(a, bytes[i].option));
-	for (size_t i = 0; i < ARRAY_SIZE(switches); i++)
-		if (arg_given(a, switches[i].option))
-			jsonw_bool(w, switches[i].key, arg_bool(a, switches[i].option));
-	for (size_t i = 0; i < ARRAY_SIZE(maps); i++)
-		if (arg_given(a, maps[i].option))
-			pairs_object(w, maps[i].key, arg_list(a, maps[i].option));
+	options_json(w, a, keys, ARRAY_SIZE(keys));
 }
 
 int create_host_config(struct jsonw *w, const struct args *a, struct err *e)

@@ -156,22 +156,22 @@ static void devices(struct jsonw *w, const struct args *a, const char *option, c
 
 void create_limits(struct jsonw *w, const struct args *a)
 {
+	static const struct option_key keys[] = {
+		{"blkio-weight", "BlkioWeight", OPTION_NUMBER},
+		{"cpu-rt-period", "CpuRealtimePeriod", OPTION_NUMBER},
+		{"cpu-rt-runtime", "CpuRealtimeRuntime", OPTION_NUMBER},
+		{"memory-swappiness", "MemorySwappiness", OPTION_NUMBER},
+		{"io-maxiops", "IOMaximumIOps", OPTION_NUMBER},
+	};
 	static const struct {
 		const char *option, *key;
-	} numbers[] = {{"blkio-weight", "BlkioWeight"},
-		       {"cpu-rt-period", "CpuRealtimePeriod"},
-		       {"cpu-rt-runtime", "CpuRealtimeRuntime"},
-		       {"memory-swappiness", "MemorySwappiness"},
-		       {"io-maxiops", "IOMaximumIOps"}},
-	  lists[] = {{"blkio-weight-device", "BlkioWeightDevice"},
+	} lists[] = {{"blkio-weight-device", "BlkioWeightDevice"},
 		     {"device-read-bps", "BlkioDeviceReadBps"},
 		     {"device-write-bps", "BlkioDeviceWriteBps"},
 		     {"device-read-iops", "BlkioDeviceReadIOps"},
 		     {"device-write-iops", "BlkioDeviceWriteIOps"}};
 
-	for (size_t i = 0; i < ARRAY_SIZE(numbers); i++)
-		if (arg_given(a, numbers[i].option))
-			jsonw_i64(w, numbers[i].key, arg_int(a, numbers[i].option));
+	options_json(w, a, keys, ARRAY_SIZE(keys));
 	for (size_t i = 0; i < ARRAY_SIZE(lists); i++)
 		devices(w, a, lists[i].option, lists[i].key);
 	if (arg_given(a, "io-maxbandwidth"))

@@ -143,12 +143,7 @@ int engine_events_subscribe(struct engine *en, event_fn fn, void *data, struct e
 
 size_t engine_events_subscribers(const struct engine *en)
 {
-	const struct event_sub *s;
-	size_t n = 0;
-
-	list_for_each (s, &en->event_subs, node)
-		n++;
-	return n;
+	return list_len(&en->event_subs);
 }
 
 void engine_events_unsubscribe(struct event_sub *s)

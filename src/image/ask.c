@@ -73,12 +73,9 @@ static void on_ended(const struct err *e, void *data)
 static int ask_new(struct images *im, const char *key, image_ask_fn fn, void *data,
 		   struct image_ask **ret, struct err *e)
 {
-	struct image_ask *a, *other;
-	size_t n = 0;
+	struct image_ask *a;
 
-	list_for_each (other, &im->asks, node)
-		n++;
-	if (n >= ASKS_MAX)
+	if (list_len(&im->asks) >= ASKS_MAX)
 		return err_set(e, ERR_UNAVAILABLE, EBUSY, "%d registries are being asked already",
 			       ASKS_MAX);
 	a = calloc(1, sizeof(*a));

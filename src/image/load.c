@@ -239,14 +239,11 @@ static int begin(struct image_load *l, int archive, struct err *e)
 static int load_new(struct images *im, const struct image_load_ops *ops, struct image_load **ret,
 		    struct err *e)
 {
-	struct image_load *l, *other;
-	size_t n = 0;
+	struct image_load *l;
 
-	list_for_each (other, &im->loads, node)
-		n++;
 	if (im->stopped)
 		return err_set(e, ERR_UNAVAILABLE, ESHUTDOWN, "the engine ends");
-	if (n >= LOADS_MAX)
+	if (list_len(&im->loads) >= LOADS_MAX)
 		return err_set(e, ERR_UNAVAILABLE, EBUSY, "%d images are being loaded already",
 			       LOADS_MAX);
 	l = calloc(1, sizeof(*l));

@@ -651,13 +651,10 @@ static int begin(struct image_pull *p, const struct image_pull_spec *s, struct e
 int image_pull_start(struct images *im, const struct image_pull_spec *s,
 		     const struct image_pull_ops *ops, struct image_pull **ret, struct err *e)
 {
-	struct image_pull *p, *other;
-	size_t n = 0;
+	struct image_pull *p;
 	int r;
 
-	list_for_each (other, &im->pulls, node)
-		n++;
-	if (n >= PULLS_MAX)
+	if (list_len(&im->pulls) >= PULLS_MAX)
 		return err_set(e, ERR_UNAVAILABLE, EBUSY, "%d images are being pulled already",
 			       PULLS_MAX);
 	p = calloc(1, sizeof(*p));

@@ -651,13 +651,10 @@ static int begin(struct image_push *p, const char *name, const char *tag, const 
 int image_push_start(struct images *im, const char *name, const char *tag, const char *auth,
 		     const struct image_push_ops *ops, struct image_push **ret, struct err *e)
 {
-	struct image_push *p, *other;
-	size_t n = 0;
+	struct image_push *p;
 	int r;
 
-	list_for_each (other, &im->pushes, node)
-		n++;
-	if (n >= PUSHES_MAX)
+	if (list_len(&im->pushes) >= PUSHES_MAX)
 		return err_set(e, ERR_UNAVAILABLE, EBUSY, "%d images are being pushed already",
 			       PUSHES_MAX);
 	p = calloc(1, sizeof(*p));

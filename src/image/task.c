@@ -199,14 +199,11 @@ static int begin(struct helper_child *h, const struct helper_task *t, struct err
 int helper_start(struct images *im, const struct helper_task *t, const struct helper_ops *ops,
 		 struct helper_child **ret, struct err *e)
 {
-	struct helper_child *h, *other;
-	size_t n = 0;
+	struct helper_child *h;
 
-	list_for_each (other, &im->tasks, node)
-		n++;
 	if (im->stopped)
 		return err_set(e, ERR_UNAVAILABLE, ESHUTDOWN, "the engine ends");
-	if (n >= TASKS_MAX)
+	if (list_len(&im->tasks) >= TASKS_MAX)
 		return err_set(e, ERR_UNAVAILABLE, EBUSY, "%d archives are in work already",
 			       TASKS_MAX);
 	h = calloc(1, sizeof(*h));
