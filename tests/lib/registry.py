@@ -294,14 +294,18 @@ class Request:
 # ---- Debian's ----
 
 class Real:
-    """docker-registry on an address of a place. @tls: (cert, key); @htpasswd: a file; @proxy: of which it is a mirror."""
+    """docker-registry on an address of a place. @tls: (cert, key); @htpasswd: a file; @proxy: of which it is a mirror;
+    @storage: a folder that outlives it, which @readonly keeps as it is."""
 
-    def __init__(self, w, place="host", address="127.0.0.1", port=5000, tls=None, htpasswd=None, proxy=None):
+    def __init__(self, w, place="host", address="127.0.0.1", port=5000, tls=None, htpasswd=None, proxy=None, storage=None,
+                 readonly=False):
         self.w, self.name = w, "%s:%d" % (address, port)
         root = "%s/registry-%d" % (w.base, port)
-        os.makedirs(root + "/data", exist_ok=True)
-        lines = ["version: 0.1", "log: {level: error}", "storage:", "  filesystem: {rootdirectory: %s/data}" % root,
-                 "  delete: {enabled: true}", "http:", "  addr: %s" % self.name, "  secret: x"]
+        storage = storage or root + "/data"
+        os.makedirs(storage, exist_ok=True)
+        os.makedirs(root, exist_ok=True)
+        lines = ["version: 0.1", "log: {level: error}", "storage:", "  filesystem: {rootdirectory: %s}" % storage,
+                 "  delete: {enabled: true}", "  maintenance: {readonly: {enabled: %s}}" % str(readonly).lower(), "http:", "  addr: %s" % self.name, "  secret: x"]
         if tls:
             lines += ["  tls: {certificate: %s, key: %s}" % (tls[0], tls[1])]
         if htpasswd:
