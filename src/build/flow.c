@@ -218,7 +218,6 @@ static int drop_ignored(struct build *b, struct err *e)
 
 static int add_labels(struct build *b, struct err *e)
 {
-	auto_strv char **names = NULL;
 	const char *name;
 	json_t *v;
 	int r = 0;

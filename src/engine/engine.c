@@ -17,6 +17,7 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "base/str.h"
+#include "engine/heap.h"
 #include "engine/life_internal.h"
 #include "engine/locks.h"
 #include "engine/logging.h"
@@ -169,7 +170,7 @@ static int open_maps(struct engine *en, struct err *e)
 	list_init(&en->mount_jobs);
 	list_init(&en->readers);
 	if (map_new(&en->by_id) < 0 || map_new(&en->by_name) < 0 || map_new(&en->volumes) < 0 ||
-	    map_new(&en->execs) < 0 || events_open(en) < 0)
+	    map_new(&en->execs) < 0 || events_open(en) < 0 || heap_open(en->loop, &en->heap) < 0)
 		return err_nomem(e);
 	return 0;
 }
@@ -433,6 +434,7 @@ void engine_close(struct engine *en)
 	remap_close(en, live);
 	db_close(en->db);
 	events_close(en);
+	heap_close(en->heap);
 	(void)fd_close(en->life_fd);
 	free(en->seccomp);
 	free(en);

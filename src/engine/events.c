@@ -1,23 +1,31 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* events.c - what happened: to those who listen now, and the last thousand for those who ask later
+/*
+ * events.c - what happened: to those who listen now, and the last thousand for those who ask later
+ *
+ * What is kept is one text an event, a fifth of the same as read JSON: who asks for the past pays
+ * for reading it.
  */
 
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/json.h"
+#include "base/jsonw.h"
+#include "base/limits.h"
 #include "base/log.h"
 #include "base/str.h"
+#include "engine/heap.h"
 #include "engine/internal.h"
 
 #define EVENTS_KEPT	1000
-#define EVENTS_KEPT_MAX (4u << 20) /* bytes of attributes: labels may be large */
+#define EVENTS_KEPT_MAX (4u << 20) /* bytes: labels may be large */
 
 struct kept {
 	int64_t ns;
-	char *type, *action, *actor;
-	json_t *attributes;
-	size_t bytes; /* of the attributes */
+	size_t bytes;
+	char *text; /* type, action, actor, attributes as JSON: one after the other, each with its
+		       end */
 };
 
 struct event_log {
@@ -33,10 +41,7 @@ struct event_sub {
 
 static void kept_done(struct kept *k)
 {
-	free(k->type);
-	free(k->action);
-	free(k->actor);
-	json_decref(k->attributes);
+	free(k->text);
 	*k = (struct kept){0};
 }
 
@@ -61,19 +66,6 @@ void events_close(struct engine *en)
 	en->events = NULL;
 }
 
-static size_t attributes_bytes(json_t *attributes)
-{
-	const char *key;
-	size_t n = 0;
-	json_t *v;
-
-	json_object_foreach(attributes, key, v)
-	{
-		n += strlen(key) + json_string_length(v);
-	}
-	return n;
-}
-
 static struct kept *oldest(struct event_log *log)
 {
 	return &log->ring[(log->next + EVENTS_KEPT - log->count) % EVENTS_KEPT];
@@ -91,39 +83,59 @@ static void make_room(struct event_log *log)
 	}
 }
 
-static struct event view(const struct kept *k)
+static int kept_write(struct kept *k, const struct event *ev)
 {
-	return (struct event){.ns = k->ns,
-			      .type = k->type,
-			      .action = k->action,
-			      .actor = k->actor,
-			      .attributes = k->attributes};
+	auto_buf struct buf text = BUF_INIT(LIMIT_JSON_BODY * 2);
+	struct jsonw w = JSONW_INIT(&text);
+
+	for (size_t i = 0; i < 3; i++) {
+		(void)buf_puts(&text, i == 0 ? ev->type : i == 1 ? ev->action : ev->actor);
+		(void)buf_putc(&text, '\0');
+	}
+	jsonw_json(&w, NULL, ev->attributes);
+	(void)buf_putc(&text, '\0');
+	if (buf_err(&text))
+		return buf_err(&text);
+	*k = (struct kept){ev->ns, text.len, malloc(text.len)};
+	if (!k->text)
+		return -ENOMEM;
+	memcpy(k->text, buf_str(&text), text.len);
+	return 0;
+}
+
+static int kept_read(const struct kept *k, struct event *ret, json_t **ret_attributes)
+{
+	const char *at = k->text;
+
+	ret->ns = k->ns;
+	ret->type = at;
+	ret->action = at += strlen(at) + 1;
+	ret->actor = at += strlen(at) + 1;
+	at += strlen(at) + 1;
+	if (json_read(at, strlen(at), ret_attributes, NULL) < 0)
+		return -ENOMEM;
+	ret->attributes = *ret_attributes;
+	return 0;
 }
 
 void engine_event(struct engine *en, const char *type, const char *action, const char *actor,
 		  json_t *attributes)
 {
-	struct kept *k = &en->events->ring[en->events->next];
+	auto_json json_t *all = attributes ? attributes : json_object();
+	struct event ev = {clock_real_ns(), type, action, actor, all};
+	struct event_log *log = en->events;
 	struct event_sub *s;
-	struct event ev;
 
-	make_room(en->events);
-	k->ns = clock_real_ns();
-	k->type = strdup(type);
-	k->action = strdup(action);
-	k->actor = strdup(actor);
-	k->attributes = attributes ? attributes : json_object();
-	if (!k->type || !k->action || !k->actor || !k->attributes) {
+	make_room(log);
+	if (kept_write(&log->ring[log->next], &ev) < 0) {
 		log_error("out of memory, an event is lost type=%s action=%s", type, action);
-		kept_done(k);
 		return;
 	}
-	en->events->next = (en->events->next + 1) % EVENTS_KEPT;
-	en->events->count++;
-	k->bytes = attributes_bytes(k->attributes);
-	en->events->bytes += k->bytes;
+	log->bytes += log->ring[log->next].bytes;
+	log->next = (log->next + 1) % EVENTS_KEPT;
+	log->count++;
 	log_debug("event type=%s action=%s actor=%s", type, action, actor);
-	ev = view(k);
+	heap_used(en->heap);
 	list_for_each (s, &en->event_subs, node)
 		s->fn(&ev, s->data);
 }
@@ -161,9 +173,14 @@ void engine_events_past(struct engine *en, int64_t since_ns, int64_t until_ns, e
 
 	for (size_t i = 0; i < n; i++) {
 		const struct kept *k = &en->events->ring[(at + i) % EVENTS_KEPT];
-		struct event ev = view(k);
+		auto_json json_t *attributes = NULL;
+		struct event ev;
 
-		if (k->ns >= since_ns && (!until_ns || k->ns <= until_ns))
+		if (k->ns < since_ns || (until_ns && k->ns > until_ns))
+			continue;
+		if (kept_read(k, &ev, &attributes) < 0)
+			log_error("out of memory, an event of the past is left out");
+		else
 			fn(&ev, data);
 	}
 }

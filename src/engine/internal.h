@@ -34,6 +34,7 @@ struct engine {
 	struct list readers; /* struct attachment of containers that are gone */
 	struct list tops;    /* struct ps: those that run (top.c) */
 	struct event_log *events;
+	struct heap *heap;
 	char id[ID_LEN + 1];
 	char *seccomp;	   /* of every container that names no profile; NULL: the built-in one */
 	int userns;	   /* remap.c: of all containers; 0: there is none */
@@ -245,6 +246,5 @@ int engine_recover(struct engine *en, struct err *e) MUST_CHECK;
 void network_event(struct engine *en, struct network *nw, const char *action,
 		   const char *container_id /* or NULL */);
 void container_network_events(struct container *c, const char *action); /* for each of its */
-/* events.c */
-int events_open(struct engine *en) MUST_CHECK;
+int events_open(struct engine *en) MUST_CHECK;				/* events.c */
 void events_close(struct engine *en);

@@ -101,7 +101,8 @@ static const char *header_value(const char *head, const char *name)
 static bool complete(const char *data, size_t len)
 {
 	static const char last_chunk[] = "0\r\n\r\n";
-	const char *end = memmem(data, len, "\r\n\r\n", 4), *value;
+	/* never null, which GCC does not see in a build with sanitizers */
+	const char *end = data ? memmem(data, len, "\r\n\r\n", 4) : NULL, *value;
 	auto_free char *head = end ? strndup(data, (size_t)(end - data) + 4) : NULL;
 	size_t body = end ? len - (size_t)(end - data) - 4 : 0;
 	uint64_t want;

@@ -50,15 +50,19 @@ struct nft_tx {
  * libnftables waits for its socket by select(2), which has no room for descriptors from 1,024 on
  * (the C library ends the process), and an engine with many containers and ports has more. So some
  * low ones are kept, and given up for the moment in which a context opens its socket: a new
- * descriptor is the lowest that is free. Several, for other threads open files, too.
+ * descriptor is the lowest that is free. Several, for other threads open files, too. What a closed
+ * context leaves is kept again at once, before anything that stays takes it.
  */
-#define SPARE 32
+#define SPARE 64
+#define GIVEN 4 /* at once */
 static int spare[SPARE];
 static bool spared;
 
 static void spare_take(void)
 {
 	for (size_t i = 0; i < SPARE; i++) {
+		if (spared && spare[i] >= 0)
+			continue;
 		spare[i] = open("/dev/null", O_RDONLY | O_CLOEXEC);
 		if (spare[i] >= FD_SETSIZE)
 			spare[i] = fd_close(spare[i]);
@@ -66,30 +70,58 @@ static void spare_take(void)
 	spared = true;
 }
 
-static struct nft_ctx *context_new(void)
+/* Return: there is a low descriptor for a context. */
+static bool spare_give(void)
 {
-	struct nft_ctx *ctx;
+	size_t given = 0;
+	int lowest;
 
-	for (size_t i = 0; spared && i < SPARE; i++)
-		(void)fd_close(spare[i]);
-	ctx = nft_ctx_new(NFT_CTX_DEFAULT);
+	for (size_t i = 0; spared && i < SPARE && given < GIVEN; i++)
+		if (spare[i] >= 0) {
+			spare[i] = fd_close(spare[i]);
+			given++;
+		}
+	lowest = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	(void)fd_close(lowest);
+	return lowest >= 0 && lowest < FD_SETSIZE;
+}
+
+static int context_new(struct nft_ctx **ret, struct err *e)
+{
+	bool room = spare_give();
+
+	*ret = room ? nft_ctx_new(NFT_CTX_DEFAULT) : NULL;
 	spare_take();
-	return ctx;
+	if (!room)
+		return err_set(e, ERR_INTERNAL, EMFILE,
+			       "too many open files: no low descriptor is left for the firewall");
+	return *ret ? 0 : err_nomem(e);
+}
+
+static struct nft_ctx *context_free(struct nft_ctx *ctx)
+{
+	if (ctx) {
+		nft_ctx_free(ctx);
+		spare_take();
+	}
+	return NULL;
 }
 
 int nft_context(struct nft *n, struct err *e)
 {
+	int r;
+
 	if (n->ctx && n->calls++ < CALLS_PER_CONTEXT)
 		return 0;
-	if (n->ctx)
-		nft_ctx_free(n->ctx);
+	n->ctx = context_free(n->ctx);
 	n->calls = 0;
-	n->ctx = context_new();
-	if (n->ctx && !nft_ctx_buffer_error(n->ctx) && !nft_ctx_buffer_output(n->ctx))
+	r = context_new(&n->ctx, e);
+	if (r < 0)
+		return r;
+	if (!nft_ctx_buffer_error(n->ctx) && !nft_ctx_buffer_output(n->ctx))
 		return 0;
-	if (n->ctx) /* without the buffers its words would go to our standard error */
-		nft_ctx_free(n->ctx);
-	n->ctx = NULL;
+	/* without the buffers its words would go to our standard error */
+	n->ctx = context_free(n->ctx);
 	return err_nomem(e);
 }
 
@@ -127,8 +159,7 @@ void nft_close(struct nft *n)
 	if (!n)
 		return;
 	nft_watch_stop(n);
-	if (n->ctx)
-		nft_ctx_free(n->ctx);
+	(void)context_free(n->ctx);
 	map_free(n->mirror);
 	free(n);
 }
@@ -448,8 +479,7 @@ static int dns_table(const char *before, uint16_t port, struct err *e)
 			   before, port, port, port, port);
 	int r = text ? nft_run(&here, text, e) : err_nomem(e);
 
-	if (here.ctx)
-		nft_ctx_free(here.ctx);
+	(void)context_free(here.ctx);
 	return r;
 }
 

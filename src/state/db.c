@@ -314,7 +314,9 @@ static int migrate(struct db *d, struct err *e)
 static int setup(struct db *d, struct err *e)
 {
 	static const char pragmas[] = "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;"
-				      "PRAGMA foreign_keys=ON; PRAGMA trusted_schema=OFF;";
+				      "PRAGMA foreign_keys=ON; PRAGMA trusted_schema=OFF;"
+				      /* KiB: the kernel caches the file; we ask once a life */
+				      "PRAGMA cache_size=-256;";
 
 	(void)sqlite3_extended_result_codes(d->sq, 1);
 	(void)sqlite3_busy_timeout(d->sq, BUSY_MS);

@@ -823,7 +823,7 @@ def whole(w):
     """The engine does its daily work."""
     w.docker("network", "create", "whole")
     w.serve("last", "whole", 80, "-p", "8099:80")
-    equal(w.http_get("internet", "http://%s:8099/" % HOST_UP), "last\n")
+    until(lambda: w.http_get("internet", "http://%s:8099/" % HOST_UP) == "last\n", "an answer from the published port")
     equal(w.docker("exec", "last", "wget", "-qO-", "http://last/"), "last")
     out = w.docker("build", "-q", "--no-cache", "-", input="FROM %s\nRUN echo yes >/made\n" % IMAGE, env={"DOCKER_BUILDKIT": "0"})
     equal(w.docker("run", "--rm", out, "cat", "/made"), "yes")

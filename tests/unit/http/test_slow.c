@@ -132,8 +132,8 @@ static void broken_off(void)
 {
 	static const char *const halves[] = {
 		"POST /collect HTTP/1.1\r\nHost: x\r\ncontent-length:  4\r\n\r\nabc",
-		"POST /collect HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: "
-		"chunked\r\n\r\n3\r\nabc\r\n",
+		("POST /collect HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: "
+		 "chunked\r\n\r\n3\r\nabc\r\n"),
 		"POST /collect HTTP/1.1\r\nHost: x\r\n"};
 	struct serve *s = serve_start(0);
 
