@@ -21,6 +21,9 @@ demo: deps all
 test: deps all
 	@$(PYTHON) tools/test --build $(BUILD)
 
+usecases: deps all
+	@$(PYTHON) tests/usecases/usecases.py --build $(BUILD)
+
 check: deps $(BUILD)/build.ninja
 	@meson test -C $(BUILD) --no-rebuild --print-errorlogs --suite checks
 
@@ -45,4 +48,4 @@ deps:
 clean:
 	@rm -rf build build-san build-fuzz
 
-.PHONY: all demo test check tidy fuzz bench install deps clean
+.PHONY: all demo test usecases check tidy fuzz bench install deps clean
