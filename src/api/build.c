@@ -8,6 +8,7 @@
  */
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "api/internal.h"
@@ -79,7 +80,7 @@ static int on_text(const char *text, size_t len, void *data)
 	struct building *g = data;
 	auto_buf struct buf line = BUF_INIT(6 * len + 64);
 	struct jsonw w = JSONW_INIT(&line);
-	auto_free char *copy = strndup(text, len);
+	auto_free char *copy = malloc(len + 1); /* strndup() ends at a NUL */
 
 	open_stream(g);
 	if (!copy)

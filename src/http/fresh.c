@@ -155,7 +155,7 @@ static void take_last(struct http_server *s, int fd, const struct peer *peer)
 	if (ioctl(fd, FIONREAD, &waiting) < 0 || waiting <= 0 || waiting > (int)LIMIT_HEADER_MEM ||
 	    s->n_standins >= STANDINS_MAX)
 		return;
-	data = malloc((size_t)waiting);
+	data = calloc(1, (size_t)waiting + 1);
 	if (!data)
 		return;
 	n = recv(fd, data, (size_t)waiting, MSG_DONTWAIT);

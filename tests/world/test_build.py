@@ -718,6 +718,13 @@ def test_output_is_whole(w):
     equal(numbers, [str(i) for i in range(1, 30001)])
 
 
+def test_output_with_nul(w):
+    for zeros in (1, 4000):  # first: what is behind a NUL is as long as what was read
+        out = build(w, "FROM %s\nRUN sh -c 'head -c %d /dev/zero; seq -s . 1 5000'\n" % (IMAGE, zeros))
+        contains(out, " " * zeros + ".".join(str(i) for i in range(1, 5001)))
+    check(w.alive(), "the engine is there")
+
+
 @timeout(180)
 def test_kill9(w):
     for text, files in (("FROM %s\nRUN echo 'now it 'runs; sleep 600\n", None),
