@@ -82,6 +82,8 @@ class UdpEcho:
         while True:
             try:
                 data, peer = self.sock.recvfrom(65536)
+                if peer is None:  # close() has shut it down
+                    return
                 self.clients.append(peer[0])
                 self.sock.sendto(self.mark + data, peer)
             except OSError:
