@@ -67,6 +67,8 @@ int forwarding_resume(struct net *n, struct err *e) MUST_CHECK;
 void forwarding_settle(
 	struct net *n);		    /* a network went: IPv6 off again with the last that needs it */
 void forwarding_off(struct net *n); /* at the end, with the table */
+/* room.c; @proc_sys: where /proc/sys is */
+void room_for_neighbours(const char *proc_sys);
 /* pools.c */
 /* @size: prefix length asked for, 0: the pool's */
 int pools_pick(struct net *n, int fam, uint8_t size, struct cidr *ret, struct err *e) MUST_CHECK;

@@ -316,6 +316,7 @@ static int open_parts(struct net *n, struct err *e)
 	r = nft_open(&n->nft, e);
 	if (r < 0)
 		return r;
+	room_for_neighbours("/proc/sys");
 	n->booting = nft_tx_new(n->nft);
 	return n->booting ? 0 : err_nomem(e);
 }
