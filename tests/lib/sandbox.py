@@ -92,7 +92,8 @@ def _build_inside(base):
     mount("proc", "/proc", "proc")
     if not os.environ.get("ATOLL_TEST_DISK"):
         mount("tmpfs", base, "tmpfs", 0, "mode=755,size=2g")
-    mount("tmpfs", "/run", "tmpfs", 0, "mode=755")
+    for path in ("/run", "/var/log"):
+        mount("tmpfs", path, "tmpfs", 0, "mode=755")
     os.mkdir("/run/lock", 0o1777)
     os.mkdir("/run/o")
     mount("tmpfs", "/run/o", "tmpfs", 0, "mode=755")

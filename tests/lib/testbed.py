@@ -165,7 +165,8 @@ class World:
 
     def __init__(self, base, flags=(), kind=ENGINE, data_size=None):
         # the name is the engine's cgroup parent too; the sandbox removes what is below its first part
-        self.base, self.name, self.flags, self.kind = base, os.path.relpath(base, "/tmp"), list(flags), kind
+        self.base, self.name, self.flags = base, os.path.relpath(base, "/tmp"), list(flags)
+        self.kind, self.peer = kind.partition("-")[0], kind  # "dockerd-26" is a dockerd
         self.data, self.exec_root, self.socket = base + "/d", base + "/x", base + "/x/docker.sock"
         self.build = os.environ.get("ATOLL_BUILD", TOP + "/build")
         self.cli = os.environ.get("DOCKER_CLI") or run(TOP + "/tools/docker-cli").stdout.strip()
@@ -359,9 +360,12 @@ class World:
         return self
 
     def _start_dockerd(self, *flags):
-        """The same tests against the real thing, to test the tests (ATOLL_TEST_ENGINE=dockerd)."""
-        cache = TOP + "/tests/.cache/dockerd"
-        if not os.path.exists("/usr/sbin/dockerd"):
+        """The same tests against the real thing, to test the tests: ATOLL_TEST_ENGINE=dockerd, the machine's or
+        Debian's, or dockerd-26, as bench/peer-get brings them."""
+        cache = "%s/tests/.cache/%s" % (TOP, self.peer)
+        installed = self.peer == "dockerd" and os.path.exists("/usr/sbin/dockerd")
+        if not installed and self.engine is None:
+            check(os.path.exists(cache), "no %s; bench/peer-get %s brings it", self.peer, self.peer)
             sandbox.mount("overlay", "/usr", "overlay", 1, "lowerdir=%s/usr:/usr" % cache)
         env = dict(self.env, LD_LIBRARY_PATH=":".join(glob.glob(cache + "/lib/*-linux-gnu")))
         with open(self.log_path, "ab") as log, self.at("host"):
