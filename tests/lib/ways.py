@@ -101,6 +101,11 @@ def redis(w, place, address, port=6379, wait=WAIT):
     return _asks(w, place, address, port, b"PING\r\n", wait) == b"+PONG\r\n"
 
 
+def mysql(w, place, address, port=3306, wait=WAIT):
+    """It speaks first: a packet whose fifth byte is the protocol's version."""
+    return (_asks(w, place, address, port, b"", wait) or b"")[4:5] == b"\x0a"
+
+
 def _asks(w, place, address, port, words, wait):
     with w.at(place):
         s = socket.socket(socket.AF_INET, socket.SOCK_STREAM)

@@ -94,6 +94,7 @@ class Browser:
 
     def upload(self, name, text):
         """A file for the site's library. Return: its path."""
-        url = self._rest("media", text.encode(), {"Content-Type": "text/plain", "Content-Disposition": 'attachment; filename="%s"' % name})["source_url"]
+        headers = {"Content-Type": "text/plain", "Content-Disposition": 'attachment; filename="%s"' % name}
+        url = self._rest("media", text.encode(), headers)["source_url"]
         check(url.startswith("https://%s/" % NAME), "the file is at %s", url)
         return urllib.parse.urlsplit(url).path
