@@ -10,11 +10,13 @@ import os
 import shutil
 import sys
 import urllib.parse
+from concurrent.futures import ThreadPoolExecutor
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../lib"))
 from testbed import *  # noqa: E402,F403
 import clients  # noqa: E402
 import usecase  # noqa: E402
+import guide  # noqa: E402
 
 EXAMPLE = TOP + "/examples/uc10-monitoring"
 APPS = {"my-web-app": 8080, "my-api-server": 3000, "my-database": 9187}
@@ -77,6 +79,12 @@ def soon(fn, what, seconds=40):
 def reaches(w, place, address, port):
     """What must get through is tried again; what must not, once."""
     return until(lambda: w.tcp_reach(place, address, port), "%s reaches %s port %d" % (place, address, port), 10, 0.2)
+
+
+def any_reached(w, place, targets):
+    """Does a connection from @place to one of [(address, port)] come about? All are tried at once."""
+    with ThreadPoolExecutor(len(targets)) as pool:
+        return any(list(pool.map(lambda t: w.tcp_reach(place, *t), targets)))
 
 
 def up(w, wanted, job="apps"):
@@ -189,14 +197,15 @@ def inside_only(case):
     w = case.w
     web = w.address("my-web-app", MONITORING)
     for name, port in APPS.items():
+        address = w.address(name, MONITORING)
+        everywhere = [(n["IPAddress"], port) for n in w.inspect(name)["NetworkSettings"]["Networks"].values()]
         for place, words in OUTSIDE.items():
-            address = w.address(name, MONITORING)
             case.forbidden("The metrics of %s are not for %s" % (name, words),
                            lambda: soon(lambda: w.http_get("c:prometheus", "http://%s:%d/metrics" % (address, port), 5), "metrics"),
-                           lambda: w.tcp_reach(place, address, port))
+                           lambda: any_reached(w, place, everywhere))
     for place, words in OUTSIDE.items():
         case.forbidden("No port of the host leads %s to an application" % words, lambda: reaches(w, place, HOST_UP, 9090),
-                       lambda: any(w.tcp_reach(place, HOST_UP, p) for p in (8080, 9187, 5432)))
+                       lambda: any_reached(w, place, [(HOST_UP, p) for p in (8080, 9187, 5432)]))
         case.forbidden("A ping from %s does not reach an application" % words,
                        lambda: soon(lambda: w.ping("c:prometheus", web), "a ping"), lambda: w.ping(place, web))
         echo = w.udp_echo("my-web-app", 8125)
@@ -246,12 +255,17 @@ def shared(case):
 
 @timeout(400)
 def test_docker(w):
+    with open(EXAMPLE + "/run.sh") as f:
+        contains(f.read(), guide.scripts(10)[0])
     case = usecase.Case(w, 10)
     before(case)
     case.run(timeout=300)
     claims(case)
     case.kill9()
     claims(case)
+    w.sh(EXAMPLE + "/down.sh")
+    case.claim("down.sh leaves no container and no network", lambda: not w.get("/containers/json?all=1") and not [
+        n for n in w.get("/networks") if n["Name"] not in PREDEFINED])
     case.done()
 
 
@@ -276,6 +290,12 @@ def test_compose(w):
     w.listening(names["my-database"], 9187, 60)
     soon(lambda: w.tcp_reach("internet", HOST_UP, 9090) and ask(w, 9090, "/-/ready")[0] == 200, "Prometheus is ready")
     case.claim("compose.yml makes the same: up is 1 for the three applications", lambda: up(w, instances()))
+    case.claim("compose.yml makes the same: a line of a log file arrives", lambda: soon(lambda: lines(asked(w, 3100, query_range(
+        '{filename="/var/log/apps/my-web-app.log"} |= "/metrics"'))), "a line"))
+    database = [(n["IPAddress"], 9187) for n in w.inspect(names["my-database"])["NetworkSettings"]["Networks"].values()]
+    case.forbidden("compose.yml makes the same: the metrics of the database are not for the internet",
+                   lambda: reaches(w, "c:" + names["prometheus"], w.address(names["my-database"], "uc10-monitoring_monitoring-net"), 9187),
+                   lambda: any_reached(w, "internet", database))
     compose("down", "-v", timeout=120)
     case.done()
 
