@@ -151,7 +151,6 @@ def others(case):
     w.docker("run", "-d", "--name", "other-app", "--network", OTHER, "api:latest", timeout=180)
     w.docker("run", "-d", "--name", "plain-app", "api:latest")
     ready(w, "other-app", OTHER, 3000)
-    case.isolation()
 
 
 # ---- scale ----
@@ -266,7 +265,7 @@ def claims(case):
     case.claim("Development/production parity: the same lines and names serve in each environment, and stay in it", parity, case.w)
 
 
-@timeout(400)
+@timeout(900)
 def test_docker(w):
     case = usecase.Case(w, 1)
     case.run()
@@ -277,7 +276,7 @@ def test_docker(w):
     case.done()
 
 
-@timeout(300)
+@timeout(600)
 def test_atoll(w):
     case = usecase.Case(w, 1, "atoll")
     case.run(kill=True)
@@ -286,7 +285,16 @@ def test_atoll(w):
     case.done()
 
 
-@timeout(200)
+def scripts(w):
+    with open(EXAMPLE + "/run.sh") as f:
+        equal([line for line in f.read().splitlines() if line.startswith("docker ")], guide.commands(1))
+    w.sh(EXAMPLE + "/run.sh", timeout=180)
+    ready(w, "notification-service")
+    w.sh(EXAMPLE + "/down.sh")
+    return not w.get("/containers/json?all=1") and NET not in [n["Name"] for n in w.get("/networks")]
+
+
+@timeout(300)
 def test_compose(w):
     """The example's compose file: the same names, and three of a service behind one of them."""
     case = usecase.Case(w, 1, "compose")
@@ -308,6 +316,7 @@ def test_compose(w):
     case.claim("The compose file: the order service has its payment accepted", calls)
     compose("down", timeout=120)
     case.claim("The compose file: nothing is left when it is down", lambda: not w.get("/containers/json?all=1"))
+    case.claim("The example's scripts: run.sh has the guide's lines and works, down.sh takes all of it down", scripts, w)
     case.done()
 
 
