@@ -26,11 +26,13 @@ def addresses(w, container):
 
 
 def listens(w, container, port, seconds=60):
-    """Waits until a container listens, also one that is just being restarted."""
+    """Waits until a container's service is ready at its port, also one that is just being restarted."""
     def there():
         with contextlib.suppress(Failed, OSError):
             return w.tcp_reach("c:" + container, "127.0.0.1", port)
     until(there, "%s listens on %d" % (container, port), seconds, 0.05)
+    if port == 5432:  # PostgreSQL listens before it is ready
+        until(lambda: w.exec(container, "pg_isready", "-q", "-h", "127.0.0.1").returncode == 0, container + " is ready", seconds, 0.1)
 
 
 class Reach(Crowd):

@@ -60,6 +60,11 @@ class Environment:
     def __call__(self, *args, **kw):
         return self.client(*self.words(*args), timeout=240, **kw)
 
+    def script(self, name, *args):
+        """One of the example's scripts, which are for compose 2."""
+        words = ["%s=%s" % item for item in SECRETS.items()] + ["%s/%s.sh" % (self.folder, name), self.env, *args]
+        self.w.sh("env " + shlex.join(words), timeout=240)
+
     def fails(self, *args, **kw):
         return self.client.fails(*self.words(*args), timeout=240, **kw)
 
@@ -73,7 +78,7 @@ class Environment:
         equal(len(there), 1, "containers of " + service)
         return there[0]
 
-    def reach(self, *services, **extra):
+    def reach(self, *services):
         """A Reach of all containers of these services; a service's name is another name of each."""
         return Reach(self.w, {c: (PORTS.get(s, ()), (s,)) for s in services for c in self.all(s)})
 
@@ -107,7 +112,11 @@ def up(case, env):
     if "1.29" in case.how:
         env("up", "-d", "db")
         case.kill9()
-    env("up", "-d")
+        env("up", "-d")
+    elif len(env.files) == 1:
+        env.script("run")
+    else:
+        env("up", "-d")
     env.ready()
 
 
@@ -167,22 +176,22 @@ def claims_tiers(case, env, url, ca, published):
     """What the guide says of both."""
     w, label = env.w, env.env
     app, db, front = env.all("app"), env.one("db"), env.one("nginx")
-    case.claim(label + ", Exposed Ports: HTTPS answers on 443, the app's answer through nginx, to the host, the LAN and the internet",
+    case.claim("%s, Exposed Ports: HTTPS answers on 443, the app's answer through nginx, to the host, the LAN and the internet" % label,
                everywhere, lambda place: says(env, place, url + "/", ca, service="myapp"))
     for place in ("internet", "lan"):
         case.claim("%s, Exposed Ports: of the host's first 10000 ports the %s finds %s alone" % (label, place, " and ".join(map(str, published))),
                    lambda place=place: equal(open_ports(w, place), published) is None)
-    case.claim(label + ", DB Access: the app reaches it by name, with the password of the environment", lambda: (
+    case.claim("%s, DB Access: the app reaches it by name, with the password of the environment" % label, lambda: (
         env.database(SECRETS[label.upper() + "_DB_PASSWORD"])["database"] == "db:5432/postgres"))
-    case.claim(label + ", DB Access: another password is refused", lambda: "password authentication failed" in env.database("devpass", wrong=True)["error"])
+    case.claim("%s, DB Access: another password is refused" % label, lambda: "password authentication failed" in env.database("devpass", wrong=True)["error"])
     with env.reach("app", "db", "nginx") as reach:
-        case.claim(label + ", DB Access: app only, nginx reaches it by no name, no address and no protocol", reach.none_open, [(front, db)])
-        case.claim(label + ", DB Access: app only, neither the LAN nor the internet reaches it", reach.none_open, [("lan", db), ("internet", db)])
-        case.claim(label + ", DB Access: app only, not even the host's programs reach its ports", reach.none_open, [("host", db)], ("tcp", "udp"))
-        case.claim(label + ": neither the LAN nor the internet reaches app or nginx at their own addresses", reach.none_open,
+        case.claim("%s, DB Access: app only, nginx reaches it by no name, no address and no protocol" % label, reach.none_open, [(front, db)])
+        case.claim("%s, DB Access: app only, neither the LAN nor the internet reaches it" % label, reach.none_open, [("lan", db), ("internet", db)])
+        case.claim("%s, DB Access: app only, not even the host's programs reach its ports" % label, reach.none_open, [("host", db)], ("tcp", "udp"))
+        case.claim("%s: neither the LAN nor the internet reaches app or nginx at their own addresses" % label, reach.none_open,
                    [(place, c) for place in ("lan", "internet") for c in app + [front]])
-        case.claim(label + ": the database, taken over, does not reach nginx", reach.none_open, [(db, front)])
-    case.claim(label + ": the database reaches nothing of the internet, though the app does", shut_in, w, db, app[0])
+        case.claim("%s: the database, taken over, does not reach nginx" % label, reach.none_open, [(db, front)])
+    case.claim("%s: the database reaches nothing of the internet, though the app does" % label, shut_in, w, db, app[0])
 
 
 def claims_staging(case, env):
@@ -281,7 +290,7 @@ CA = "/etc/letsencrypt/live/www.example.com/fullchain.pem"
 def environment(env_name, how, claims):
     def test(w):
         case, env = usecase.Case(w, 4, how), Environment(w, how, env_name)
-        case.claim(env_name + ": the compose file is the guide's", the_guides, env)
+        case.claim("%s: the compose file is the guide's" % env_name, the_guides, env)
         if env_name != "dev":
             unset(case, env)
         up(case, env)
@@ -291,8 +300,9 @@ def environment(env_name, how, claims):
             claims(case, env)
         if env_name == "prod":
             claims_volume(case, env)
-        else:
-            env("down", "-v")
+        elif "1.29" not in how:
+            env.script("down", "-v")
+            case.claim("%s: down.sh leaves nothing" % env_name, gone, env)
         case.done()
     return test
 

@@ -12,7 +12,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../
 import testbed  # noqa: E402
 from testbed import *  # noqa: E402,F403
 import usecase  # noqa: E402
-from usecase import clients  # noqa: E402
+from usecase import clients, guide  # noqa: E402
 from reach import Reach, fetch, listens, open_ports, program, psql, redis  # noqa: E402
 
 EXAMPLE = testbed.TOP + "/examples/uc08-many-environments"
@@ -54,6 +54,8 @@ def ended(w, name):
 
 
 def claims_verbatim(case):
+    with open(EXAMPLE + "/run.sh") as f:
+        equal([line for line in f.read().splitlines() if line.startswith("docker ")], guide.commands(8), "the example's lines")
     case.claim("the guide's lines give the databases no password: postgres:15 ends with 1, and says that it wants POSTGRES_PASSWORD",
                lambda: all([ended(case.w, env + "-db") for env in ENVS]))
 
@@ -112,8 +114,9 @@ def claims_apart(case, reach):
         for b in others(a):
             case.claim("nothing of %s reaches anything of %s on its own network, by address or name" % (a, b), reach.none_open,
                        [(x, y) for x in containers(a) for y in containers(b)])
-    case.claim("neither the LAN nor the internet reaches a database or cache at its own address", reach.none_open,
-               [(place, "%s-%s" % (env, s)) for place in ("lan", "internet") for env in ENVS for s in ("db", "redis")])
+    for text, envs in (("staging and prod: neither the LAN nor the internet reaches a database or cache", ("staging", "prod")),
+                       ("dev: the LAN and the internet reach database and cache by the published ports alone, not at their own addresses", ("dev",))):
+        case.claim(text, reach.none_open, [(place, "%s-%s" % (env, s)) for place in ("lan", "internet") for env in envs for s in ("db", "redis")])
     case.claim("no API, taken over, can use another one as a router into its network", no_router, reach)
 
 

@@ -94,5 +94,31 @@ def test_second_network_opens_only_itself(w):
     check(w.tcp_reach("app-one", ip, 5432))
 
 
+def test_what_the_address_did_before(w):
+    """Connection tracking remembers who had an address; on an internal network that opens nothing to the next one."""
+    def udp(container):
+        with w.at("c:" + container):
+            s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        with s:
+            s.settimeout(1)
+            s.bind(("", 40000))  # the same flow again
+            try:
+                s.sendto(servers.query("example.test"), (INTERNET, 53))
+                return bool(s.recv(4096))
+            except OSError:
+                return False
+
+    plan = ["--subnet", "10.97.0.0/24", "--gateway", "10.97.0.1"]
+    w.docker("network", "create", *plan, "open")
+    w.docker("run", "-d", "--name", "before", "--network", "open", "--ip", "10.97.0.9", IMAGE, "sleep", "600")
+    check(w.ping("c:before", FAR) and udp("before"), "the control: out of an open network")
+    w.docker("rm", "-f", "before")
+    w.docker("network", "rm", "open")
+    w.docker("network", "create", "--internal", *plan, "vault")
+    w.docker("run", "-d", "--name", "after", "--network", "vault", "--ip", "10.97.0.9", IMAGE, "sleep", "600")
+    w.ip("c:after", "route add default via 10.97.0.1")
+    equal((w.ping("c:after", FAR), udp("after")), (False, False), "what gets out")
+
+
 if __name__ == "__main__":
     main(globals())
