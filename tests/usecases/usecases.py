@@ -217,9 +217,12 @@ def pattern(node):
     if isinstance(node, ast.Constant) and isinstance(node.value, str):
         return re.escape(node.value)
     if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mod) and pattern(node.left):
-        return re.sub(r"%(?:\\\(\w+\\\))?[-0-9.]*[sdrfgx]", ".+", pattern(node.left)).replace("%%", "%")
+        return re.sub(r"%(?:\\\(\w+\\\))?[-0-9.]*[sdrfgx]", ".*", pattern(node.left)).replace("%%", "%")
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add):
+        sides = pattern(node.left), pattern(node.right)
+        return "".join(x or ".*" for x in sides) if any(sides) else None
     if isinstance(node, ast.JoinedStr):
-        return "".join(pattern(v) or ".+" for v in node.values)
+        return "".join(pattern(v) or ".*" for v in node.values)
     return None
 
 
@@ -229,10 +232,11 @@ def stated(path):
     calls = [pattern(n.args[0]) for n in ast.walk(tree) if isinstance(n, ast.Call) and n.args
              and isinstance(n.func, ast.Attribute) and n.func.attr in MAKERS]
     beside = [a.name for n in ast.walk(tree) if isinstance(n, ast.Import) for a in n.names]
+    beside += [n.module for n in ast.walk(tree) if isinstance(n, ast.ImportFrom) and n.module != "testbed"]
     texts = []
-    for t in [tree] + [tree_of(p) for p in ("%s/%s.py" % (HERE, m) for m in beside) if os.path.exists(p)]:
-        texts += [p for p in map(pattern, ast.walk(t)) if p and re.search(r"\w{3}", p.replace(".+", ""))]
-    calls = [c for c in calls if c and c != ".+"]
+    for t in [tree] + [tree_of(p) for m in beside for p in ("%s/%s.py" % (HERE, m), "%s/tests/lib/%s.py" % (TOP, m)) if os.path.exists(p)]:
+        texts += [p for p in map(pattern, ast.walk(t)) if p and re.search(r"\w{3}", p.replace(".*", ""))]
+    calls = [c for c in calls if c and c != ".*"]
     return calls, texts + calls
 
 
