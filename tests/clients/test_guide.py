@@ -16,19 +16,6 @@ REFUSED = {"docker network connect wordpress-backend wordpress-redis":
            "Error response from daemon: endpoint with name wordpress-redis already exists in network wordpress-backend"}
 
 
-def newest(w):
-    """The guide's -v ./FILE is beyond docker 20.10."""
-    version = run(w.cli, "--version").stdout if w.cli else ""
-    m = re.search(r"version (\d+)", version)
-    return w.cli if m and int(m[1]) >= 23 else clients.DOCKER["docker 26.1"]
-
-
-def before(w):
-    with contextlib.suppress(FileNotFoundError):
-        os.unlink(w.base + "/bin/docker")
-    os.symlink(newest(w), w.base + "/bin/docker")
-
-
 def use_case(number):
     def test(w):
         check(guide.commands(number), "the guide has no commands here")
@@ -87,4 +74,4 @@ def test_inspect_says_internal(w):
 
 if __name__ == "__main__":
     missing = clients.get("docker-26")
-    main(globals() if not missing else {n: compat.skipped(n, missing) for n in globals() if n.startswith("test_")}, before)
+    main(globals() if not missing else {n: compat.skipped(n, missing) for n in globals() if n.startswith("test_")}, clients.use_newest_docker)

@@ -10,6 +10,7 @@ import hashlib
 import http.client
 import json
 import os
+import re
 import shlex
 import subprocess
 import sys
@@ -36,6 +37,20 @@ def get(name):
     or why it cannot be had."""
     r = subprocess.run([TOP + "/tests/clients/get", name], capture_output=True, text=True, timeout=600)
     return None if r.returncode == 0 else r.stderr.strip() or "tests/clients/get failed"
+
+
+def newest_docker(w):
+    """The path of a docker CLI that knows the guide's -v ./FILE, which is beyond 20.10."""
+    version = run(w.cli, "--version").stdout if w.cli else ""
+    m = re.search(r"version (\d+)", version)
+    return w.cli if m and int(m[1]) >= 23 else DOCKER["docker 26.1"]
+
+
+def use_newest_docker(w):
+    """It is `docker` in this world's PATH from now on."""
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(w.base + "/bin/docker")
+    os.symlink(newest_docker(w), w.base + "/bin/docker")
 
 
 def inside_python():

@@ -29,19 +29,10 @@ ISOLATED = os.environ.get("ATOLL_TEST_ISOLATION") != "off"
 OPEN = ["--default-network-opt=bridge=com.docker.network.bridge.gateway_mode_ipv4=nat-unprotected"]
 
 
-def newest_docker(w):
-    """The guide's -v ./FILE is beyond docker 20.10."""
-    version = run(w.cli, "--version").stdout if w.cli else ""
-    m = re.search(r"version (\d+)", version)
-    return w.cli if m and int(m[1]) >= 23 else clients.DOCKER["docker 26.1"]
-
-
 def hub(w):
     """The stand-in for docker.io, for as long as the world is there."""
     w.hub = registry.Real(w, *HUB, storage=STORE, readonly=True)
-    with contextlib.suppress(FileNotFoundError):
-        os.unlink(w.base + "/bin/docker")
-    os.symlink(newest_docker(w), w.base + "/bin/docker")
+    clients.use_newest_docker(w)
 
 
 def why_not(fn, args):
