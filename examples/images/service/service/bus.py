@@ -8,7 +8,6 @@ and a consumer acknowledges what it has done: so nothing that was confirmed is l
     /publish?id=ID   publishes the service's event; answered when the broker has confirmed it
     /events          what this service has done since it started, and whether it hears the broker
 """
-import collections
 import json
 import logging
 import os
@@ -29,7 +28,7 @@ MINE = ACTS.get(NAME) or {e: "heard it" for e in os.environ.get("SUBSCRIBE", "")
 PATIENCE = 5  # seconds, of one who waits and between tries to connect
 
 log = logging.getLogger(NAME)
-done, known, state = collections.deque(maxlen=10000), set(), {"connected": False}
+done, state = {}, {"connected": False}  # done: {(event, id): what}
 publishing, publisher = threading.Lock(), []
 
 
@@ -67,11 +66,10 @@ def publish(query):
 
 def act(channel, method, properties, body):
     event, order = properties.type, json.loads(body)
-    if (event, order["id"]) not in known:
+    if (event, order["id"]) not in done:
         if event == ORDER and NAME in PUBLISHES:
             send(channel, PUBLISHES[NAME], dict(order, **{"from": NAME}))
-        known.add((event, order["id"]))
-        done.append({"event": event, "id": order["id"], "did": MINE[event]})
+        done[event, order["id"]] = MINE[event]
         log.info("%s %s: %s", event, order["id"], MINE[event])
     channel.basic_ack(method.delivery_tag)
 
@@ -100,7 +98,8 @@ def listen():
 
 
 def events(query):
-    return {"service": NAME, "connected": state["connected"], "count": len(done), "events": list(done)}
+    all_done = [{"event": event, "id": order, "did": did} for (event, order), did in list(done.items())]
+    return {"service": NAME, "connected": state["connected"], "count": len(all_done), "events": all_done}
 
 
 PATHS = {"/events": events}
