@@ -23,6 +23,7 @@
  *   {"op":"describe","reference":..} -> {"describe":{..}} (GET /distribution)
  *   {"op":"search","term":..,"limit":..} -> {"search":[..]}
  *   {"op":"blob",..}, {"op":"put",..}: registry_push.c
+ * Of each mirror that fails, before the answer: {"left":["<mirror>","<why>"]}.
  * A command that fails answers {"failed":{"text":..,"code":..,"n":..}}. The end of fd 0 ends it.
  * Nothing here is believed by the reader of these lines: it checks again.
  */
@@ -165,5 +166,7 @@ int reg_put(struct registry *r, void *h, const json_t *command, struct err *e) M
 int reg_report(json_t *line, struct err *e) MUST_CHECK;
 /* @n: the layer, -1 none */
 void reg_report_failed(const struct err *e, const char *code, int64_t n);
+/* the mirror in use failed for @why, and another endpoint comes next */
+void reg_report_left(const struct registry *r, const struct err *why);
 /* the whole of "atoll-registry DIR". Return: the exit code */
 int registry_main(int argc, char **argv);

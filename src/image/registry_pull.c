@@ -203,6 +203,7 @@ int reg_manifest(struct registry *r, void *h, const char *reference, const char 
 			reg_report_failed(e, code, -1);
 			return 0;
 		}
+		reg_report_left(r, e);
 		r->at++;
 		r->pinged = false;
 	}

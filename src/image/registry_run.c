@@ -36,17 +36,29 @@ int reg_report(json_t *line, struct err *e)
 	return r < 0 ? err_sys(e, -r, "cannot report") : 0;
 }
 
-void reg_report_failed(const struct err *e, const char *code, int64_t n)
+static json_t *error_text(const struct err *e)
 {
-	struct err unused;
 	json_t *text = json_string(e->msg);
 
 	if (!text) /* a registry's bytes that are no UTF-8 */
 		text = json_string("the registry's answer has an unreadable error text");
-	/* nobody reads: nobody needs it */
-	(void)reg_report(json_pack("{s:{s:o,s:s,s:i,s:I}}", "failed", "text", text, "code", code,
-				   "kind", (int)e->kind, "n", (json_int_t)n),
+	return text;
+}
+
+void reg_report_failed(const struct err *e, const char *code, int64_t n)
+{
+	struct err unused; /* nobody reads: nobody needs it */
+
+	(void)reg_report(json_pack("{s:{s:o,s:s,s:i,s:I}}", "failed", "text", error_text(e), "code",
+				   code, "kind", (int)e->kind, "n", (json_int_t)n),
 			 &unused);
+}
+
+void reg_report_left(const struct registry *r, const struct err *why)
+{
+	struct err unused; /* likewise */
+
+	(void)reg_report(json_pack("{s:[s,o]}", "left", r->at->url, error_text(why)), &unused);
 }
 
 /* ---- the first command ---- */

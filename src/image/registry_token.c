@@ -296,6 +296,8 @@ int reg_ping(struct registry *r, void *h, struct err *e)
 		rc = ping_one(r, h, e);
 		if (rc >= 0)
 			return rc;
+		if (r->at->mirror && r->at + 1 < r->endpoints + r->n_endpoints)
+			reg_report_left(r, e);
 	}
 	r->at--; /* the last one stays in use for texts */
 	return rc;

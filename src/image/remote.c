@@ -8,6 +8,7 @@
 #include "base/fs.h"
 #include "base/json.h"
 #include "base/limits.h"
+#include "base/log.h"
 #include "base/str.h"
 #include "image/child.h"
 #include "image/internal.h"
@@ -39,12 +40,17 @@ static int on_line(const char *line, size_t len, void *data, struct err *e)
 {
 	struct remote *r = data;
 	auto_json json_t *j = NULL;
+	const char *mirror, *why;
 	int rc = json_read(line, len, &j, e);
 
 	if (rc >= 0 && !json_is_object(j))
 		rc = err_invalid(e, "no object");
-	return rc < 0 ? err_wrap(e, "the registry client's report")
-		      : r->ops.answer(j, r->ops.data, e);
+	if (rc < 0)
+		return err_wrap(e, "the registry client's report");
+	if (json_unpack(j, "{s:[s,s]}", "left", &mirror, &why) < 0)
+		return r->ops.answer(j, r->ops.data, e);
+	log_warn("a mirror is passed over mirror=%s error=%s", mirror, why);
+	return 0;
 }
 
 static void on_ended(const struct err *e, void *data)

@@ -561,9 +561,12 @@ def test_mirrors(w):
         mirror.add("library/app", "latest", plain())
         broken.hooks.append(lambda r: r.path != "/v2/" and r.error(500, "UNKNOWN", "out of order"))
         w.stop()
-        w.start("--registry-mirror", "http://%s:5001" % INTERNET, "--registry-mirror", "http://%s:5002/" % INTERNET)
+        w.start(*["--registry-mirror=http://%s:%d/" % (INTERNET, port) for port in (5000, 5001, 5002)])  # nobody is at the first
         contains(w.docker("pull", "app"), "Status: Downloaded newer image for app:latest")
         check(broken.requests("/manifests/"), "the first mirror was not asked")
+        for mirror_at, why in ((5000, "connection refused"), (5001, "unexpected HTTP status: 500")):
+            contains(w.log_tail(), "a mirror is passed over mirror=http://%s:%d error=" % (INTERNET, mirror_at))
+            contains(w.log_tail(), why)
         equal(w.docker("run", "--rm", "app", "cat", "/etc/top"), "from the registry")
         equal(w.get("/images/app/json")["RepoDigests"], ["app@" + plain().digest])
         check(not [x for x in mirror.log if "Authorization" in x[2]], "a mirror was given credentials")
