@@ -130,7 +130,7 @@ static int each_map(pid_t pid, const struct idmaps *m,
 static int check_pinned(const char *path, const struct idmaps *m, int *ret_fd)
 {
 	auto_close int fd = open(path, O_RDONLY | O_CLOEXEC);
-	struct userns_child c;
+	struct userns_child c = {0};
 	int r = fd < 0 ? -errno : userns_child(fd, 0, &c);
 
 	if (r < 0)
@@ -144,7 +144,7 @@ static int check_pinned(const char *path, const struct idmaps *m, int *ret_fd)
 
 static int make_pinned(const char *path, const struct idmaps *m, int *ret_fd)
 {
-	struct userns_child c;
+	struct userns_child c = {0};
 	int r = fs_write(path, "", 0, 0444), fd = -EBADF;
 
 	if (r >= 0)

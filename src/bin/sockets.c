@@ -203,7 +203,7 @@ static int open_tcp(struct sockets *s, const char *text, const struct sockets_co
 /* Return: 1 a TCP socket where it may be, 0 a local one, -errno */
 static int look_at(int fd, const struct sockets_config *c, struct err *e)
 {
-	struct sockaddr_storage sa;
+	struct sockaddr_storage sa = {0};
 	const void *bytes = &((struct sockaddr_in *)&sa)->sin_addr;
 	socklen_t len = sizeof(sa);
 	char text[IP_STR];

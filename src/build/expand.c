@@ -157,8 +157,10 @@ static int modified(struct lexer *x, const char *name, const char *value, char *
 		return cut(value ? value : "", word, how, twice, ret, e);
 	if (how == '-')
 		*ret = strdup(set ? value : word);
+	else if (how == '+')
+		*ret = strdup(set ? word : "");
 	else
-		*ret = strdup(how == '+' ? (set ? word : "") : value);
+		*ret = strdup(set ? value : "");
 	return *ret ? 0 : err_nomem(e);
 }
 

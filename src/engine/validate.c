@@ -147,7 +147,7 @@ static int check_names(const json_t *config, const json_t *host, struct err *e)
 	if (strlen(js(config, "Hostname")) > 64)
 		return err_invalid(e, "hostname \"%s\" is too long (maximum 64 bytes)",
 				   js(config, "Hostname"));
-	if (*isolation && strcasecmp(isolation, "default"))
+	if (*isolation && strcasecmp(isolation, "default") != 0)
 		return err_invalid(e, "invalid isolation '%s' on linux", isolation);
 	json_object_foreach(jo(host, "Annotations"), key, v)
 	{

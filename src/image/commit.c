@@ -169,10 +169,13 @@ static int compose(struct report *rep, void *data, struct err *e)
 	size_t pos = 0;
 	const struct report_layer *layer = map_next(rep->layers, &pos, NULL);
 	char diff[DIGEST_SIZE], top[DIGEST_SIZE], chain[DIGEST_SIZE];
-	bool empty = streq(layer->diff, EMPTY_TAR);
 
 	if (c->err.code) /* what came may be the beginning of a tar */
 		return err_set(e, c->err.kind, -c->err.code, "%s", c->err.msg);
+	if (!layer)
+		return err_invalid(e, "the changes came as no layer");
+	bool empty = streq(layer->diff, EMPTY_TAR);
+
 	memcpy(diff, layer->diff, sizeof(diff));
 	int r = add_parent_layers(c, rep, top, e);
 
