@@ -24,10 +24,12 @@ TOKENS = itertools.cycle(range(20000, 60000))
 class Probe:
     """@proto "tcp", "udp", "icmp" or "dns" (then @address is the name that is asked for) from @place to
     @address, @port. @owner: whom it should reach. After a batch: @answer is what came back (a name; ""
-    for an answer without one; None for nothing), @heard is true if the packet came to @owner."""
-    __slots__ = ("place", "proto", "address", "port", "owner", "answer", "heard", "token", "why", "may", "key")
+    for an answer without one; None for nothing), @heard is true if the packet came to @owner. @mute: over TCP
+    a connection is all that is awaited, for the server there says no name."""
+    __slots__ = ("place", "proto", "address", "port", "owner", "mute", "answer", "heard", "token", "why", "may", "key")
 
-    def __init__(self, place, proto, address, port=0, owner=None):
+    def __init__(self, place, proto, address, port=0, owner=None, mute=False):
+        self.mute = mute
         self.place, self.proto, self.address, self.port, self.owner = place, proto, address, port, owner
         self.answer, self.heard, self.token, self.why, self.may, self.key = None, False, 0, None, None, None
 
@@ -237,8 +239,11 @@ class Crowd:
                     selector.unregister(s)
                     return True
                 p.answer = ""
-                selector.modify(s, selectors.EVENT_READ, p)
-                return False
+                if p.mute:
+                    selector.unregister(s)
+                else:
+                    selector.modify(s, selectors.EVENT_READ, p)
+                return p.mute
             data = s.recv(4096)
             selector.unregister(s)
             p.answer = servers.Answer(data).texts(p.port) if p.proto == "dns" else data.decode().partition(" ")[0]

@@ -112,6 +112,27 @@ class Case:
         check(not self.failed, "%d of %d claims do not hold:\n%s", len(self.failed), self.count, "\n".join(self.failed))
 
 
+@contextlib.contextmanager
+def composed(case, folder, *options):
+    """An example's compose file is up; yields the client. Then it is down, and nothing of it may be left."""
+    compose = clients.Client(case.w, "compose", clients.COMPOSE2, "-f", folder + "/compose.yml", cwd=folder)
+    compose("up", "-d", *options, timeout=180)
+    yield compose
+    compose("down", "-v", timeout=120)
+    case.claim("The compose file: nothing is left when it is down", lambda: not case.w.get("/containers/json?all=1"))
+
+
+def try_readme(w, folder):
+    """What a README says to try: its indented lines below "## Try", on the host; curl fails where HTTP does."""
+    with open(folder + "/README.md") as f:
+        part = f.read().split("\n## Try\n")[1].split("\n## ")[0]
+    with open(w.home + "/.curlrc", "w") as f:
+        f.write("fail\n")
+    lines = [line[4:] for line in part.splitlines() if line.startswith("    ")]
+    w.sh("\n".join(lines))
+    return len(lines) > 0
+
+
 def main(names, number=None, setup=None, flags=(), data_size=None):
     """testbed.main with docker.io in reach; images that are not up to date are built first. @setup(w) comes after it."""
     r = run(testbed.TOP + "/tests/usecases/images", timeout=3600)

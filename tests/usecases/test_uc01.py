@@ -7,7 +7,6 @@ import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../lib"))
 from testbed import *  # noqa: E402,F403
-import clients  # noqa: E402
 import usecase  # noqa: E402
 from usecase import guide  # noqa: E402
 
@@ -298,24 +297,23 @@ def scripts(w):
 def test_compose(w):
     """The example's compose file: the same names, and three of a service behind one of them."""
     case = usecase.Case(w, 1, "compose")
-    compose = clients.Client(w, "compose", clients.COMPOSE2, "-f", EXAMPLE + "/compose.yml", "-p", "shop", cwd=EXAMPLE)
-    compose("up", "-d", "--scale", "inventory-service=3", timeout=180)
+    project = os.path.basename(EXAMPLE)
+    net, one = project + "_" + NET, project + "-%s-1"
 
     def each_finds_all():
         for a in PORTS:
             for b in PORTS:
-                equal(len(w.resolve("shop-%s-1" % a, b)), 3 if b == "inventory-service" else 1, "%s looks up %s" % (a, b))
+                equal(len(w.resolve(one % a, b)), 3 if b == "inventory-service" else 1, "%s looks up %s" % (a, b))
         return True
 
     def calls():
-        ready(w, "shop-order-service-1", "shop_" + NET, 8000)
-        ready(w, "shop-payment-service-1", "shop_" + NET, 8080)
-        got = called(w, "shop-order-service-1", "http://payment-service:8080/api/process-payment", network="shop_" + NET, port=8000)
+        for name in ("order-service", "payment-service"):
+            ready(w, one % name, net, PORTS[name])
+        got = called(w, one % "order-service", "http://payment-service:8080/api/process-payment", network=net, port=8000)
         return got["payment"] == "accepted"
-    case.claim("The compose file: each service finds all others by name, and three of one by one name", each_finds_all)
-    case.claim("The compose file: the order service has its payment accepted", calls)
-    compose("down", timeout=120)
-    case.claim("The compose file: nothing is left when it is down", lambda: not w.get("/containers/json?all=1"))
+    with usecase.composed(case, EXAMPLE, "--scale", "inventory-service=3"):
+        case.claim("The compose file: each service finds all others by name, and three of one by one name", each_finds_all)
+        case.claim("The compose file: the order service has its payment accepted", calls)
     case.claim("The example's scripts: run.sh has the guide's lines and works, down.sh takes all of it down", scripts, w)
     case.done()
 

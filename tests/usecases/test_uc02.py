@@ -1,14 +1,15 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Use case 2, three tiers: each layer talks to its neighbours and to nobody else, even when it is taken over."""
+import itertools
 import os
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../lib"))
 from testbed import *  # noqa: E402,F403
-import clients  # noqa: E402
 import usecase  # noqa: E402
-from tiers import LATE, OUTSIDE, SOON, Ways, fetch, status, try_readme  # noqa: E402
+from talk import fetch, open_ports, postgres_answers, status  # noqa: E402
+from ways import OUTSIDE, Ways, soon  # noqa: E402
 
 EXAMPLE = TOP + "/examples/uc02-three-tiers"
 PORTS = {"web-ui": 80, "api-gateway": 443, "api-server": 3000, "postgres-db": 5432}
@@ -17,14 +18,18 @@ MATRIX = {"web-ui": {"frontend-net"}, "api-gateway": {"frontend-net", "backend-n
           "postgres-db": {"database-net"}}
 NETS = ("frontend-net", "backend-net", "database-net")
 DATABASE = "postgres://postgres:securepass@postgres-db:5432/appdb"
-SCANNED = list(range(1, 10241))
 
 
 def ready(w):
     for name, port in PORTS.items():
         w.listening(name, port, 60)
-    until(lambda: status(w, "host", w.address("api-server", "backend-net"), 3000, "/health") == 200, "the API is healthy", 30)
+    until(lambda: healthy(w, "host"), "the API is healthy", 30)
     until(lambda: psql(w, "select 1").returncode == 0, "the database lets the API in", 60, 0.2)
+
+
+def healthy(w, place):
+    """Does the API answer, at its address on the backend network?"""
+    return status(w, place, "http://%s:3000/health" % w.address("api-server", "backend-net"), wait=1) == 200
 
 
 def psql(w, sql, at="api-server"):
@@ -37,7 +42,7 @@ def ca(w):
 
 def asked(w, place, path):
     """What @place gets over HTTPS, certificate verified, at the host's address."""
-    r = fetch(w, place, OUTSIDE[place], 443, path, ca(w))
+    r = fetch(w, place, "https://localhost" + path, ca(w))
     check(r.status == 200, "%s: %r", path, r)
     return r
 
@@ -59,7 +64,7 @@ def through_all_tiers(w, place):
 
 def no_plain_http(w, place):
     """Port 443 speaks TLS: a plain request is told so."""
-    r = fetch(w, place, OUTSIDE[place], 443, "/")
+    r = fetch(w, place, "http://localhost:443/")
     return r.status == 400 and "HTTPS" in r.text
 
 
@@ -76,49 +81,44 @@ def traffic(case):
 
 # ---- what does not ----
 
-def matrix(ways):
+def matrix(case, ways):
     """The guide's table, cell by cell: a component is on a network if it has an address there, and reaches who else has."""
     for name, nets in MATRIX.items():
         for net in NETS:
             others = [n for n in MATRIX if n != name and net in MATRIX[n]]
-            yield ("Matrix: %s is %son %s" % (name, "" if net in nets else "not ", net),
-                   on_net(ways, name, net, others) if net in nets else off_net(ways, name, net, others))
+            case.claim("Matrix: %s is %son %s" % (name, "" if net in nets else "not ", net), on if net in nets else off, ways, name, net, others)
 
 
-def on_net(ways, name, net, others):
-    return lambda: net in ways.nets[name] and all(ways.all_reach("c:" + name, o, [ways.nets[o][net]]) for o in others)
+def on(ways, name, net, others):
+    return net in ways.at[name] and all(ways.reaches(name, o, net) for o in others)
 
 
-def off_net(ways, name, net, others):
-    a, b = others[0], others[-1]
-    return ways.no(lambda: ways.all_reach("c:" + a, b, [ways.nets[b][net]]),
-                   lambda: net in ways.nets[name] or ways.any_reach("c:" + name, [(o, ways.nets[o][net]) for o in others]))
+def off(ways, name, net, others):
+    return net not in ways.at[name] and ways.none([(name, o) for o in others], network=net)
 
 
-def benefits(ways):
+def benefits(case):
     """Each benefit in the guide's words, with the real protocol; how it may be broken is tried elsewhere."""
-    w = ways.w
+    w = case.w
 
-    def backend(*places):
-        """Is one of them answered over HTTP by the API?"""
-        return any(status(w, "c:" + p, ways.nets["api-server"]["backend-net"], 3000, "/health", wait=LATE if p == "api-gateway" else SOON)
-                   for p in places)
+    def database(place):
+        return postgres_answers(w, "c:" + place, w.address("postgres-db"))
 
-    def database(*places):
-        """Is one of them answered by PostgreSQL? It is asked whether TLS may be spoken."""
-        for place in places:
-            with w.at("c:" + place):
-                s = socket.socket()
-            with s, contextlib.suppress(OSError):
-                s.settimeout(LATE if place == "api-server" else SOON)
-                s.connect((ways.nets["postgres-db"]["database-net"], 5432))
-                s.sendall(struct.pack("!II", 8, 80877103))
-                return s.recv(1) in (b"S", b"N")
-        return False
-    yield "Frontend CANNOT directly access database", ways.no(lambda: database("api-server"), lambda: database("web-ui"))
-    yield "Frontend CANNOT directly access backend APIs", ways.no(lambda: backend("api-gateway"), lambda: backend("web-ui"))
-    yield "Only API server can reach database", ways.no(lambda: database("api-server"), lambda: database("api-gateway", "web-ui"))
-    yield "Only API Gateway can reach backend services", ways.no(lambda: backend("api-gateway"), lambda: backend("web-ui", "postgres-db"))
+    def backend(place):
+        return healthy(w, "c:" + place)
+    for text, reaches, who, others in (
+            ("Frontend CANNOT directly access database", database, "api-server", ["web-ui"]),
+            ("Frontend CANNOT directly access backend APIs", backend, "api-gateway", ["web-ui"]),
+            ("Only API server can reach database", database, "api-server", ["api-gateway", "web-ui"]),
+            ("Only API Gateway can reach backend services", backend, "api-gateway", ["web-ui", "postgres-db"])):
+        case.forbidden(text, lambda: soon(reaches, who), lambda: [o for o in others if reaches(o)])
+
+
+def pairs(case, ways):
+    """What each container may do to each other one follows from the networks that they share."""
+    for a, b in itertools.permutations(PORTS, 2):
+        for net in sorted(ways.at[b]):
+            (ways.claim_open if net in ways.at[a] else ways.claim_closed)(case, a, b, net)
 
 
 def taken_over(case, ways):
@@ -132,22 +132,24 @@ def taken_over(case, ways):
             ways.claim_taken_over(case, says, who, name, net)
 
 
-def outside(ways):
-    w = ways.w
-    for place, host in OUTSIDE.items():
-        yield from ways.outside(PORTS, place)
-        yield ("%s finds port 443 open on the host, and no other" % place,
-               lambda p=place, h=host: equal(ways.open_ports(p, h, SCANNED), [443]) or True)
-    yield ("Nothing but the gateway is published",
-           lambda: {n: list(w.inspect(n)["HostConfig"]["PortBindings"] or ()) for n in PORTS} ==
-           dict.fromkeys(PORTS, []) | {"api-gateway": ["443/tcp"]})
+def outside(case, ways):
+    w = case.w
+    for place in OUTSIDE:
+        ways.claim_outside(case, place)
+        case.claim("%s finds port 443 open on the host, and no other" % place, lambda: equal(open_ports(w, place), [443]) is None)
+    case.claim("Nothing but the gateway is published",
+               lambda: {n: list(w.inspect(n)["HostConfig"]["PortBindings"] or ()) for n in PORTS} ==
+               dict.fromkeys(PORTS, []) | {"api-gateway": ["443/tcp"]})
 
 
 def claims(case):
     ready(case.w)
     traffic(case)
-    with Ways(case.w, PORTS) as ways:
-        ways.claim(case, [*matrix(ways), *benefits(ways), *ways.pairs(), *outside(ways)])
+    with Ways(case.w, *PORTS, ports={n: [p] for n, p in PORTS.items()}) as ways:
+        matrix(case, ways)
+        benefits(case)
+        pairs(case, ways)
+        outside(case, ways)
         taken_over(case, ways)
 
 
@@ -173,15 +175,12 @@ def test_atoll(w):
 def test_compose(w):
     """The example's compose file makes the same."""
     case = usecase.Case(w, 2, "compose")
-    compose = clients.Client(w, "compose", clients.COMPOSE2, "-f", EXAMPLE + "/compose.yml", cwd=EXAMPLE)
-    compose("up", "-d", timeout=180)
-    ready(w)
-    traffic(case)
-    with Ways(w, PORTS) as ways:
-        ways.claim(case, matrix(ways))
-    case.claim("README: what it says to try works", try_readme, w, EXAMPLE)
-    compose("down", "-v", timeout=120)
-    case.claim("The compose file: nothing is left when it is down", lambda: not w.get("/containers/json?all=1"))
+    with usecase.composed(case, EXAMPLE):
+        ready(w)
+        traffic(case)
+        with Ways(w, *PORTS) as ways:
+            matrix(case, ways)
+        case.claim("README: what it says to try works", usecase.try_readme, w, EXAMPLE)
     case.done()
 
 

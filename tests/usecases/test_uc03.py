@@ -9,6 +9,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../
 from testbed import *  # noqa: E402,F403
 import usecase  # noqa: E402
 import ways  # noqa: E402
+from talk import ANYONE, fetch, postgres_answers  # noqa: E402
 from usecase import clients, guide  # noqa: E402
 
 EXAMPLE = TOP + "/examples/uc03-isolated-database"
@@ -106,7 +107,7 @@ def compromised(case, way):
                    lambda: way.all(APP, PROXY, w.address(PROXY)),
                    lambda: with_route(ways.gateway(w, INSIDE), PROXY, w.address(PROXY)))
     case.forbidden("a compromised database cannot send data out in packets made by hand, whatever sender they bear",
-                   lambda: ways.soon(way.lies, APP, "internet", addresses(w, APP), INTERNET, 1), lies)
+                   lambda: ways.soon(way.lies, APP, "internet", ways.addresses(w, APP).values(), INTERNET, 1), lies)
     case.forbidden("a compromised database cannot use app-server as its router",
                    lambda: way.all(APP, "internet", INTERNET), lambda: with_route(w.address(APP, INSIDE), "internet", INTERNET))
     case.forbidden("a compromised database cannot ask a DNS server in the internet",
@@ -126,7 +127,7 @@ def into(case, way):
         case.forbidden("%s cannot reach the database by TCP, UDP or ICMP" % name, lambda: way.all(APP, DB, ip),
                        lambda: way.open(source, DB, ip))
         case.forbidden("%s cannot speak PostgreSQL with the database" % name,
-                       lambda: ways.soon(ways.postgres, w, "c:" + APP, ip), lambda: ways.postgres(w, way.crowd.places[source], ip))
+                       lambda: ways.soon(postgres_answers, w, "c:" + APP, ip), lambda: postgres_answers(w, way.places[source], ip))
     case.forbidden("the host's own programs cannot reach the database", lambda: way.all(APP, DB, ip, ("tcp", "udp")),
                    lambda: way.open("host", DB, ip, ("tcp", "udp")))
     case.forbidden("the internet cannot send to the database with a neighbour's address as the sender",
@@ -174,7 +175,7 @@ def published(case):
     w.listening("hasty-db", 5432, 60)
     for place, address in (("internet", HOST_UP), ("lan", HOST_LAN), ("host", "127.0.0.1")):
         case.forbidden("a port published by a container of the internal network is not reached from %s" % place,
-                       lambda: ways.soon(ways.postgres, w, "c:" + APP, w.address("hasty-db")), lambda: ways.postgres(w, place, address, 5433))
+                       lambda: ways.soon(postgres_answers, w, "c:" + APP, w.address("hasty-db")), lambda: postgres_answers(w, place, address, 5433))
     w.docker("rm", "-f", "-v", "hasty-db")
 
 
@@ -185,18 +186,13 @@ def through_the_proxy(case):
     w.listening(PROXY, 443, 20)
 
     def row():
-        status, text = ways.https(w, "internet", HOST_UP, "/db?password=" + PASSWORD)
-        equal(status, 200, text)
-        answer = json.loads(text)
-        return answer["database"] == DB + ":5432/production" and answer["written"] in [r[0] for r in answer["last"]]
+        r = fetch(w, "internet", "https://nginx/db?password=" + PASSWORD, ANYONE)
+        equal(r.status, 200, r.text)
+        return r.json["database"] == DB + ":5432/production" and r.json["written"] in [row[0] for row in r.json["last"]]
     case.claim("a request from the internet to port 443 passes nginx-proxy and app-server, and is a row in the database", row)
     case.forbidden("only the proxy is published: app-server and the database are not reached from the internet",
-                   lambda: ways.https(w, "internet", HOST_UP, "/health")[0] == 200,
-                   lambda: [p for p in (3000, 5432) for c in (APP, DB) for ip in addresses(w, c) + [HOST_UP] if w.tcp_reach("internet", ip, p, 0.3)])
-
-
-def addresses(w, container):
-    return [n["IPAddress"] for n in w.inspect(container)["NetworkSettings"]["Networks"].values()]
+                   lambda: fetch(w, "internet", "https://nginx/health", ANYONE).status == 200,
+                   lambda: [p for p in (3000, 5432) for c in (APP, DB) for ip in [*ways.addresses(w, c).values(), HOST_UP] if w.tcp_reach("internet", ip, p, 0.3)])
 
 
 def survives(case):

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Use case 4: development, staging and production, the guide's compose files as they stand, through docker-compose
 1.29.2 and docker compose 2.26. Each row of the guide's table, with the real servers and clients."""
+import itertools
 import json
 import os
 import shutil
@@ -13,7 +14,8 @@ import testbed  # noqa: E402
 from testbed import *  # noqa: E402,F403
 import usecase  # noqa: E402
 from usecase import clients, guide  # noqa: E402
-from reach import Reach, addresses, fetch, gets_out, listens, open_ports, psql, redis, shut_in  # noqa: E402
+from talk import fetch, listens, open_ports, psql, redis  # noqa: E402
+from ways import Ways, addresses, gets_out, shut_in  # noqa: E402
 
 EXAMPLE = testbed.TOP + "/examples/uc04-environments"
 SECRETS = {"STAGING_DB_PASSWORD": "st@ging $1 word", "PROD_DB_PASSWORD": "prod:/'s password"}
@@ -78,9 +80,10 @@ class Environment:
         equal(len(there), 1, "containers of " + service)
         return there[0]
 
-    def reach(self, *services):
-        """A Reach of all containers of these services; a service's name is another name of each."""
-        return Reach(self.w, {c: (PORTS.get(s, ()), (s,)) for s in services for c in self.all(s)})
+    def ways(self, *services):
+        """Those of all containers of these services."""
+        ports = {c: PORTS.get(s, ()) for s in services for c in self.all(s)}
+        return Ways(self.w, *ports, ports=ports)
 
     def ask(self, path, service="app"):
         """The app's answer, asked from its own network."""
@@ -122,11 +125,10 @@ def up(case, env):
 
 def says(env, place, url, ca=None, **want):
     """The app answers at @url, and what it says of itself."""
-    status, _, text = fetch(env.w, place, url, ca)
-    equal(status, 200, url)
-    answer = json.loads(text)
-    equal({k: answer.get(k) for k in want}, want)
-    return answer
+    r = fetch(env.w, place, url, ca)
+    equal(r.status, 200, url)
+    equal({k: r.json.get(k) for k in want}, want)
+    return r.json
 
 
 def everywhere(fn, *args):
@@ -165,8 +167,9 @@ def claims_dev(case, env):
 
 def dev_open(env):
     names = [env.one(s) for s in PORTS]
-    with env.reach(*PORTS) as reach:
-        reach.all_open([(a, b) for a in names for b in names if a != b])
+    with env.ways(*PORTS) as ways:
+        for a, b in itertools.permutations(names, 2):
+            ways.reaches(a, b)
     return all(gets_out(env.w, n) == ["TCP", "UDP", "ICMP", "DNS"] for n in names)
 
 
@@ -184,13 +187,13 @@ def claims_tiers(case, env, url, ca, published):
     case.claim("%s, DB Access: the app reaches it by name, with the password of the environment" % label, lambda: (
         env.database(SECRETS[label.upper() + "_DB_PASSWORD"])["database"] == "db:5432/postgres"))
     case.claim("%s, DB Access: another password is refused" % label, lambda: "password authentication failed" in env.database("devpass", wrong=True)["error"])
-    with env.reach("app", "db", "nginx") as reach:
-        case.claim("%s, DB Access: app only, nginx reaches it by no name, no address and no protocol" % label, reach.none_open, [(front, db)])
-        case.claim("%s, DB Access: app only, neither the LAN nor the internet reaches it" % label, reach.none_open, [("lan", db), ("internet", db)])
-        case.claim("%s, DB Access: app only, not even the host's programs reach its ports" % label, reach.none_open, [("host", db)], ("tcp", "udp"))
-        case.claim("%s: neither the LAN nor the internet reaches app or nginx at their own addresses" % label, reach.none_open,
+    with env.ways("app", "db", "nginx") as ways:
+        case.claim("%s, DB Access: app only, nginx reaches it by no name, no address and no protocol" % label, ways.none, [(front, db)])
+        case.claim("%s, DB Access: app only, neither the LAN nor the internet reaches it" % label, ways.none, [("lan", db), ("internet", db)])
+        case.claim("%s, DB Access: app only, not even the host's programs reach its ports" % label, ways.none, [("host", db)], ("tcp", "udp"))
+        case.claim("%s: neither the LAN nor the internet reaches app or nginx at their own addresses" % label, ways.none,
                    [(place, c) for place in ("lan", "internet") for c in app + [front]])
-        case.claim("%s: the database, taken over, does not reach nginx" % label, reach.none_open, [(db, front)])
+        case.claim("%s: the database, taken over, does not reach nginx" % label, ways.none, [(db, front)])
     case.claim("%s: the database reaches nothing of the internet, though the app does" % label, shut_in, w, db, app[0])
 
 
@@ -227,8 +230,8 @@ def claims_prod(case, env):
 
 
 def redirected(place, env):
-    status, headers, _ = fetch(env.w, place, "http://www.example.com/a/path?of=it")
-    return (status, headers["Location"]) == (301, WWW + "/a/path?of=it")
+    r = fetch(env.w, place, "http://www.example.com/a/path?of=it")
+    return (r.status, r.headers["Location"]) == (301, WWW + "/a/path?of=it")
 
 
 def restarts(env):
@@ -245,7 +248,7 @@ def back(env, before, count):
 
 def crash(env):
     before = sum(restarts(env).values())
-    equal(fetch(env.w, "internet", WWW + "/crash", CA, "POST")[0], 502, "what nginx says of it")
+    equal(fetch(env.w, "internet", WWW + "/crash", CA, "POST").status, 502, "what nginx says of it")
     return back(env, before, 1)
 
 
@@ -356,11 +359,11 @@ def claims_beside(case, *envs):
     case.claim("side by side: the name db is each environment's own database", lambda: all(
         equal(w.resolve(e.all("app")[0], "db"), sorted(addresses(w, e.one("db")).values())) is None for e in envs))
     case.claim("side by side: each database has its own rows", own_rows, envs)
-    with Reach(w, {c: ((), ()) for names in there.values() for c in names}) as reach:
+    with Ways(w, *[c for names in there.values() for c in names]) as ways:
         for a in envs:
             for b in envs:
                 if a is not b:
-                    case.claim("side by side: nothing of %s reaches anything of %s" % (a.env, b.env), reach.none_open,
+                    case.claim("side by side: nothing of %s reaches anything of %s" % (a.env, b.env), ways.none,
                                [(x, y) for x in there[a.env] for y in there[b.env]])
 
 

@@ -12,17 +12,16 @@ from concurrent.futures import ThreadPoolExecutor
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../lib"))
 from testbed import *  # noqa: E402,F403
 import certs  # noqa: E402
-import clients  # noqa: E402
 import usecase  # noqa: E402
+from talk import NEAR, connected, fetch, open_ports, status  # noqa: E402
 from usecase import guide  # noqa: E402
-from tiers import OUTSIDE, Ways, connected, fetch, status, try_readme  # noqa: E402
+from ways import OUTSIDE, Ways  # noqa: E402
 
 EXAMPLE = TOP + "/examples/uc06-api-gateway"
 GATEWAY, VISITOR = "kong-gateway", "visitor"
 SERVICES = {"auth-service": 3000, "user-service": 4000, "analytics-service": 7000, "billing-service": 7100}
 PRIVATE = "private-services-net"
 ROUTES = {"/api/auth": "auth-service", "/api/users": "user-service"}
-SCANNED = list(range(1, 10241))
 FLOOD, IN_FLIGHT = 300, 100  # what one client sends at once; what the gateway lets it have in flight
 
 
@@ -42,7 +41,7 @@ def configure(w):
 
 def wait_routes(w):
     for path in ROUTES:
-        until(lambda: status(w, "internet", HOST_UP, 80, path) == 200, path + " answers", 30, 0.1)
+        until(lambda: status(w, "internet", "http://localhost" + path) == 200, path + " answers", 30, 0.1)
 
 
 def admin(w, method, path, place="host", address="127.0.0.1", **form):
@@ -72,7 +71,7 @@ def ca(w):
 
 
 def ask(w, place, path, tls=True, **kw):
-    return fetch(w, place, OUTSIDE[place], 443 if tls else 80, path, ca(w) if tls else None, **kw)
+    return fetch(w, place, ("https" if tls else "http") + "://localhost" + path, ca(w) if tls else None, **kw)
 
 
 def configured(w):
@@ -126,7 +125,7 @@ def not_verified(w):
     with open(other.path("ca")) as f:
         text = f.read()
     try:
-        fetch(w, "internet", HOST_UP, 443, "/api/auth", text)
+        fetch(w, "internet", "https://localhost/api/auth", text)
     except ssl.SSLCertVerificationError:
         return True
     return False
@@ -217,10 +216,13 @@ def features(case):
 
 # ---- attacks ----
 
+def metrics(w):
+    return fetch(w, "host", "http://%s:4000/metrics" % w.address("user-service")).text
+
+
 def counted(w, path, code=200):
     """How many requests user-service says that it has answered."""
-    text = fetch(w, "host", w.address("user-service"), 4000, "/metrics").text
-    m = re.search(r'http_requests_total\{path="%s",code="%d"\} (\d+)' % (path, code), text)
+    m = re.search(r'http_requests_total\{path="%s",code="%d"\} (\d+)' % (path, code), metrics(w))
     return int(m[1]) if m else 0
 
 
@@ -248,7 +250,7 @@ def flood_in_flight(w):
     before = counted(w, "/call", 503)
     with ThreadPoolExecutor(1) as pool:
         job = pool.submit(flood, w, "/api/users/call?url=http://198.18.0.99:9/")
-        until(lambda: fetch(w, "host", w.address("user-service"), 4000, "/metrics"), "the service answers", 10)
+        until(lambda: metrics(w), "the service answers", 10)
         began = time.monotonic()
         equal(ask(w, "lan", "/api/auth").status, 200, "another client, meanwhile")
         print("# another client is answered after %.2f s in the flood" % (time.monotonic() - began), flush=True)
@@ -262,9 +264,7 @@ def idle_connections(w):
     """Those who only connect keep nobody out."""
     with contextlib.ExitStack() as stack:
         for _ in range(FLOOD):
-            with w.at("internet"):
-                s = stack.enter_context(socket.create_connection((HOST_UP, 443), 10))
-            s.send(b"\x16")
+            stack.enter_context(connected(w, "internet", HOST_UP, 443)).send(b"\x16")
         return all(ask(w, p, "/api/auth").status == 200 for p in OUTSIDE)
 
 
@@ -279,21 +279,24 @@ def attacks(case):
 
 def protection(case):
     w = case.w
-    with Ways(w, {GATEWAY: 8000, VISITOR: 80, **SERVICES}) as ways:
-        rows = [row for name in SERVICES for row in (ways.open_row(GATEWAY, name, PRIVATE), *ways.closed_rows(VISITOR, name, PRIVATE))]
-        rows += [ways.open_row(VISITOR, GATEWAY, "public-net"), *ways.closed_rows(VISITOR, GATEWAY, PRIVATE)]
-        for place, host in OUTSIDE.items():
-            rows += [*ways.outside(ways.ports, place),
-                     ("Single Entry Point: %s finds the ports open that the guide publishes, and no other" % place,
-                      lambda p=place, h=host: equal(ways.open_ports(p, h, SCANNED), [80, 443, 8001]) or True)]
-        ways.claim(case, rows)
+    ports = {GATEWAY: 8000, VISITOR: 80, **SERVICES}
+    with Ways(w, *ports, ports={c: [p] for c, p in ports.items()}) as ways:
+        for name in SERVICES:
+            ways.claim_open(case, GATEWAY, name, PRIVATE)
+            ways.claim_closed(case, VISITOR, name, PRIVATE)
+        ways.claim_open(case, VISITOR, GATEWAY, "public-net")
+        ways.claim_closed(case, VISITOR, GATEWAY, PRIVATE)
+        for place in OUTSIDE:
+            ways.claim_outside(case, place)
+            case.claim("Single Entry Point: %s finds the ports open that the guide publishes, and no other" % place,
+                       lambda: equal(open_ports(w, place), [80, 443, 8001]) is None)
         for name in SERVICES:
             ways.claim_taken_over(case, "Service Protection", VISITOR, name, PRIVATE)
 
 
 def admin_open(w):
     """As the guide publishes it, whoever reaches the host may change the routes."""
-    return all(admin(w, "GET", "/services", place, host).status == 200 for place, host in OUTSIDE.items())
+    return all(admin(w, "GET", "/services", place, NEAR[place]).status == 200 for place in OUTSIDE)
 
 
 def admin_loopback(case):
@@ -307,9 +310,9 @@ def admin_loopback(case):
     case.claim("With -p 127.0.0.1:8001:8001 the guide's calls work on the host, and the routes from the internet",
                lambda: configured(w) and routed(w, "internet", True))
     addresses = [w.address(GATEWAY, net) for net in ("public-net", PRIVATE)]
-    for place, host in OUTSIDE.items():
+    for place in OUTSIDE:
         case.forbidden("With -p 127.0.0.1:8001:8001 %s does not reach the admin port" % place, lambda: w.tcp_reach("host", "127.0.0.1", 8001, 4),
-                       lambda: any(w.tcp_reach(place, a, 8001) for a in [host, *addresses]))
+                       lambda: any(w.tcp_reach(place, a, 8001) for a in [NEAR[place], *addresses]))
 
 
 def visitor(w):
@@ -352,18 +355,15 @@ def test_atoll(w):
 def test_compose(w):
     """The example's compose file makes the same, the admin port on loopback."""
     case = usecase.Case(w, 6, "compose")
-    compose = clients.Client(w, "compose", clients.COMPOSE2, "-f", EXAMPLE + "/compose.yml", cwd=EXAMPLE)
-    compose("up", "-d", timeout=180)
-    ready(w)
-    configure(w)
-    for place in OUTSIDE:
-        case.claim("The compose file: routes work from %s over port 443, the certificate verified" % place, routed, w, place, True)
-        case.forbidden("The compose file: %s does not reach the admin port" % place, lambda: w.tcp_reach("host", "127.0.0.1", 8001, 4),
-                       lambda: w.tcp_reach(place, OUTSIDE[place], 8001))
-    case.claim("README: what it says to try works", try_readme, w, EXAMPLE)
-    w.docker("rm", "-f", "auth-service")  # which the README has made anew, without compose
-    compose("down", "-v", timeout=120)
-    case.claim("The compose file: nothing is left when it is down", lambda: not w.get("/containers/json?all=1"))
+    with usecase.composed(case, EXAMPLE):
+        ready(w)
+        configure(w)
+        for place in OUTSIDE:
+            case.claim("The compose file: routes work from %s over port 443, the certificate verified" % place, routed, w, place, True)
+            case.forbidden("The compose file: %s does not reach the admin port" % place, lambda: w.tcp_reach("host", "127.0.0.1", 8001, 4),
+                           lambda: w.tcp_reach(place, NEAR[place], 8001))
+        case.claim("README: what it says to try works", usecase.try_readme, w, EXAMPLE)
+        w.docker("rm", "-f", "auth-service")  # which the README has made anew, without compose
     case.done()
 
 

@@ -13,6 +13,7 @@ from testbed import *  # noqa: E402,F403
 import certs  # noqa: E402
 import usecase  # noqa: E402
 import ways  # noqa: E402
+from talk import mysql_answers, redis_answers  # noqa: E402
 from usecase import clients, guide  # noqa: E402
 from wordpress import NAME, TITLE, Browser  # noqa: E402
 
@@ -82,7 +83,7 @@ def query(w, sql):
     return r.stdout.encode()
 
 
-BEHIND = {"MySQL": (MYSQL, ways.mysql), "Redis": (REDIS, ways.redis)}
+BEHIND = {"MySQL": (MYSQL, mysql_answers), "Redis": (REDIS, redis_answers)}
 
 
 # ---- claims ----
@@ -109,7 +110,7 @@ def behind(case, way, name):
         return way.all(APP, target, ip) and answers(w, "c:" + APP, ip, wait=20)
     case.claim("WordPress finds %s by its name and speaks with it" % name, lambda: w.resolve(APP, target) == [ip] and control())
     for who, source in {**OUTSIDE, **FRONTEND}.items():
-        place = way.crowd.places[source]
+        place = way.places[source]
         case.forbidden("%s cannot reach %s by its address: TCP, UDP, ICMP, its protocol" % (who, name),
                        control, lambda: way.open(source, target, ip) or answers(w, place, ip))
     for who, source in FRONTEND.items():

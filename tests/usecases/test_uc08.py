@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Use case 8: development, staging and production on one host, with a shared monitoring. The guide's lines as they
 stand; then the databases with the passwords they need, and the monitoring that keeps the environments apart."""
-import json
 import os
 import shutil
 import sys
@@ -13,13 +12,14 @@ import testbed  # noqa: E402
 from testbed import *  # noqa: E402,F403
 import usecase  # noqa: E402
 from usecase import clients, guide  # noqa: E402
-from reach import Reach, fetch, listens, open_ports, program, psql, redis  # noqa: E402
+from talk import fetch, listens, open_ports, program, psql, redis  # noqa: E402
+from ways import Ways, route  # noqa: E402
 
 EXAMPLE = testbed.TOP + "/examples/uc08-many-environments"
 ENVS = {"dev": ("1.4.0-dev", 3001), "staging": ("1.3.0-rc1", 3002), "prod": ("1.2.0", 443)}  # the API's version and port
 PORTS = {"api": (3000,), "db": (5432,), "redis": (6379,)}
-ALL = {"%s-%s" % (env, s): (ports, ()) for env in ENVS for s, ports in PORTS.items()}
-WATCHERS = {"prometheus": ((9090,), ()), "grafana": ((3000,), ())}
+WATCHERS = {"prometheus": (9090,), "grafana": (3000,)}
+ALL = {**{"%s-%s" % (env, s): ports for env in ENVS for s, ports in PORTS.items()}, **WATCHERS}
 
 
 def containers(env):
@@ -40,7 +40,7 @@ def say(case, script):
 
 
 def ready(w):
-    for name, (ports, _) in {**ALL, **WATCHERS}.items():
+    for name, ports in ALL.items():
         listens(w, name, ports[0])
 
 
@@ -63,9 +63,9 @@ def claims_verbatim(case):
 # ---- with passwords ----
 
 def api(env, w, place="internet", path="/"):
-    status, _, text = fetch(w, place, "http://%s:%d%s" % (env, ENVS[env][1], path))
-    equal(status, 200, "%s of %s from %s: %s" % (path, env, place, text))
-    return json.loads(text)
+    r = fetch(w, place, "http://%s:%d%s" % (env, ENVS[env][1], path))
+    equal(r.status, 200, "%s of %s from %s: %s" % (path, env, place, r.text))
+    return r.json
 
 
 def answers(env, w):
@@ -108,47 +108,46 @@ def claims_table(case):
         case.claim("%s: the API uses its own database and cache by name, and the others' rows and keys stay as they are" % env, own_data, env, w)
 
 
-def claims_apart(case, reach):
+def claims_apart(case, ways):
     """Complete isolation between environments."""
     for a in ENVS:
         for b in others(a):
-            case.claim("nothing of %s reaches anything of %s on its own network, by address or name" % (a, b), reach.none_open,
+            case.claim("nothing of %s reaches anything of %s on its own network, by address or name" % (a, b), ways.none,
                        [(x, y) for x in containers(a) for y in containers(b)])
     for text, envs in (("staging and prod: neither the LAN nor the internet reaches a database or cache", ("staging", "prod")),
                        ("dev: the LAN and the internet reach database and cache by the published ports alone, not at their own addresses", ("dev",))):
-        case.claim(text, reach.none_open, [(place, "%s-%s" % (env, s)) for place in ("lan", "internet") for env in envs for s in ("db", "redis")])
-    case.claim("no API, taken over, can use another one as a router into its network", no_router, reach)
+        case.claim(text, ways.none, [(place, "%s-%s" % (env, s)) for place in ("lan", "internet") for env in envs for s in ("db", "redis")])
+    case.claim("no API, taken over, can use another one as a router into its network", no_router, ways)
 
 
-def no_router(reach):
+def no_router(ways):
     """With a route to each other environment's network over its API's address on the shared one."""
-    w, routes, pairs = reach.w, [], []
-    for a in ENVS:
-        for b in others(a):
-            via = reach.at[b + "-api"]["monitoring-network"]
-            routes.append((a, "%s via %s" % (w.network(b + "-network")["IPAM"]["Config"][0]["Subnet"], via)))
-            pairs += [(a + "-api", "%s-%s" % (b, s)) for s in ("db", "redis")]
-    for a, route in routes:
-        w.ip("c:%s-api" % a, "route add " + route)
-    try:
-        return reach.none_open(pairs, anew=True)
-    finally:
-        for a, route in routes:
-            w.ip("c:%s-api" % a, "route del " + route)
+    w, pairs = ways.w, []
+    with contextlib.ExitStack() as routes:
+        for a in ENVS:
+            for b in others(a):
+                subnet = w.network(b + "-network")["IPAM"]["Config"][0]["Subnet"]
+                routes.enter_context(route(w, a + "-api", subnet, ways.at[b + "-api"]["monitoring-network"]))
+                pairs += [(a + "-api", "%s-%s" % (b, s)) for s in ("db", "redis")]
+        return ways.none(pairs, anew=True)
 
 
 # ---- monitoring ----
 
+def prometheus(w, what):
+    """An answer of its API."""
+    return fetch(w, "lan", "http://prometheus:9090/api/v1/" + what).json["data"]
+
+
 def promql(w, query):
     """{labels of interest: value} of an instant query."""
-    _, _, text = fetch(w, "lan", "http://prometheus:9090/api/v1/query?query=" + quote(query))
-    return {r["metric"].get("environment") or r["metric"]["instance"]: r["value"][1] for r in json.loads(text)["data"]["result"]}
+    return {r["metric"].get("environment") or r["metric"]["instance"]: r["value"][1] for r in prometheus(w, "query?query=" + quote(query))["result"]}
 
 
 def targets(w, job):
     """{instance: (health, last error)}"""
-    _, _, text = fetch(w, "lan", "http://prometheus:9090/api/v1/targets?state=active")
-    return {t["labels"]["instance"]: (t["health"], t["lastError"]) for t in json.loads(text)["data"]["activeTargets"] if t["labels"]["job"] == job}
+    there = prometheus(w, "targets?state=active")["activeTargets"]
+    return {t["labels"]["instance"]: (t["health"], t["lastError"]) for t in there if t["labels"]["job"] == job}
 
 
 def sees_all(w):
@@ -168,13 +167,13 @@ def finds_none(w):
     return set(promql(w, 'up{job="out-of-reach"}').values()) == {"0"}
 
 
-def claims_monitoring(case, reach):
+def claims_monitoring(case, ways):
     w = case.w
     case.claim("shared monitoring sees all environments: PromQL up is 1 for the three APIs, each with its own version", sees_all, w)
     case.claim("shared monitoring finds no database and no cache, though it is told to: no such host", finds_none, w)
-    case.claim("shared monitoring reaches no database and no cache, by address or name", reach.none_open,
+    case.claim("shared monitoring reaches no database and no cache, by address or name", ways.none,
                [(x, "%s-%s" % (env, s)) for x in WATCHERS for env in ENVS for s in ("db", "redis")])
-    case.claim("no database and no cache reaches the monitoring", reach.none_open,
+    case.claim("no database and no cache reaches the monitoring", ways.none,
                [("%s-%s" % (env, s), x) for x in WATCHERS for env in ENVS for s in ("db", "redis")])
     case.claim("grafana reaches prometheus by name", lambda: "Prometheus" in w.docker(
         "exec", "grafana", "python3", "-c", "import urllib.request as u; print(u.urlopen('http://prometheus:9090/-/healthy').read().decode())"))
@@ -191,26 +190,25 @@ def claims_hole(case):
 
 
 def claims_mended(case):
-    with Reach(case.w, {**ALL, **WATCHERS}) as reach:
+    with Ways(case.w, *ALL, ports=ALL) as ways:
         for a in ENVS:
             case.claim("with a monitoring network for each environment: the API of %s reaches no other, by address or name" % a,
-                       reach.none_open, [(a + "-api", b + "-api") for b in others(a)])
+                       ways.none, [(a + "-api", b + "-api") for b in others(a)])
     case.claim("with a monitoring network for each environment: Prometheus sees all three still", sees_anew, case.w)
 
 
 def sees_anew(w):
     """By scrapes that began after now."""
-    _, _, text = fetch(w, "lan", "http://prometheus:9090/api/v1/query?query=time()")
-    now = json.loads(text)["data"]["result"][0]
+    now = prometheus(w, "query?query=time()")["result"][0]
     query = 'min by (environment) (timestamp(up{job="apis"} == 1)) > bool %s' % now
     return bool(until(lambda: promql(w, query) == {env: "1" for env in ENVS}, "Prometheus sees the three", 30, 0.3))
 
 
 def claims(case):
     claims_table(case)
-    with Reach(case.w, {**ALL, **WATCHERS}) as reach:
-        claims_apart(case, reach)
-        claims_monitoring(case, reach)
+    with Ways(case.w, *ALL, ports=ALL) as ways:
+        claims_apart(case, ways)
+        claims_monitoring(case, ways)
 
 
 def no_interference(case):

@@ -14,6 +14,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../
 from testbed import *  # noqa: E402,F403
 import usecase  # noqa: E402
 import ways  # noqa: E402
+from talk import postgres_answers, redis_answers  # noqa: E402
 from usecase import clients  # noqa: E402
 
 REDIS, NGINX, POSTGRES = "redis:alpine", "nginx:alpine", "postgres:15"
@@ -221,10 +222,10 @@ def tiers(case):
                                    lambda: way.all(near, b, w.address(b, shared)),
                                    lambda: [n for n in at[b] if way.open(a, b, w.address(b, n))] or w.resolve(a, b))
         case.claim(DONT % 3 + "on one network for all, a web server that was taken over speaks with the database",
-                   lambda: ways.soon(ways.redis, w, "c:flat-web", w.address("flat-db")))
+                   lambda: ways.soon(redis_answers, w, "c:flat-web", w.address("flat-db")))
         case.forbidden(DONT % 3 + "on separate networks it does not",
-                       lambda: ways.soon(ways.redis, w, "c:t-api", w.address("t-db")),
-                       lambda: ways.redis(w, "c:t-web", w.address("t-db")))
+                       lambda: ways.soon(redis_answers, w, "c:t-api", w.address("t-db")),
+                       lambda: redis_answers(w, "c:t-web", w.address("t-db")))
     return claims
 
 
@@ -345,18 +346,18 @@ def database_ports(case):
     def claims():
         for place, address in (("lan", HOST_LAN), ("internet", HOST_UP)):
             def published():
-                return ways.soon(ways.postgres, w, place, address)
+                return ways.soon(postgres_answers, w, place, address)
 
             def listens():
-                return ways.soon(ways.postgres, w, "c:open-db", w.address("closed-db"))
+                return ways.soon(postgres_answers, w, "c:open-db", w.address("closed-db"))
             case.claim(DONT % 2 + "a published database port is open to the %s" % place, published)
             case.forbidden(DONT % 2 + "a database that is not published is not reached from the %s, not by a route over the host" % place,
-                           lambda: published() and listens(), lambda: ways.postgres(w, place, w.address("closed-db")))
+                           lambda: published() and listens(), lambda: postgres_answers(w, place, w.address("closed-db")))
             case.forbidden(DONT % 10 + "a database published on 127.0.0.1 is not reached from the %s" % place,
-                           lambda: published() and ways.soon(ways.postgres, w, "host", "127.0.0.1", 5434),
-                           lambda: ways.postgres(w, place, address, 5434))
+                           lambda: published() and ways.soon(postgres_answers, w, "host", "127.0.0.1", 5434),
+                           lambda: postgres_answers(w, place, address, 5434))
         case.claim(DONT % 10 + "a database published on 127.0.0.1 serves the developer on the host",
-                   lambda: ways.soon(ways.postgres, w, "host", "127.0.0.1", 5434))
+                   lambda: ways.soon(postgres_answers, w, "host", "127.0.0.1", 5434))
     return claims
 
 
@@ -420,7 +421,7 @@ def host_network(case):
 
     def claims():
         case.claim(DONT % 7 + "on the host network every port that a program opens is open to the LAN, without -p",
-                   lambda: ways.soon(ways.redis, w, "lan", HOST_LAN))
+                   lambda: ways.soon(redis_answers, w, "lan", HOST_LAN))
         case.claim(DONT % 7 + "two containers on the host network share its ports: the second fails", clash)
         case.claim(DONT % 7 + "on bridge networks as many as there are have the same port",
                    lambda: case.redis("ordinary-one", "ordinary-two", "ping") == case.redis("ordinary-two", "ordinary-one", "ping") == "PONG")

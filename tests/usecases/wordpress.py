@@ -3,11 +3,10 @@
 import http.client
 import json
 import re
-import socket
-import ssl
 import urllib.parse
 
-from testbed import HOST_UP, Failed, check, equal, family
+from talk import connected, tls
+from testbed import HOST_UP, Failed, check, equal
 
 NAME = "blog.example.test"
 USER, PASSWORD, TITLE = "editor", "a-word-nobody-guesses", "Notes from the island"
@@ -18,13 +17,10 @@ class Browser:
 
     def __init__(self, w, ca, place="internet", address=HOST_UP):
         self.w, self.place, self.address, self.cookies, self.nonce = w, place, address, {}, None
-        self.context = ssl.create_default_context(cafile=ca)
+        self.context = tls(ca)
 
     def connect(self, port=443, wait=100):
-        with self.w.at(self.place):
-            s = socket.socket(family(self.address), socket.SOCK_STREAM)
-        s.settimeout(wait)
-        s.connect((self.address, port))
+        s = connected(self.w, self.place, self.address, port, wait)
         return self.context.wrap_socket(s, server_hostname=NAME) if port == 443 else s
 
     def ask(self, path, fields=None, body=None, headers=(), port=443, between=None):
