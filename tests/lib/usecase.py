@@ -42,7 +42,8 @@ def why_not(fn, args):
     except Exception as e:  # a claim that cannot be tried does not hold; a timeout of the test goes on
         if str(e) == "timeout":
             raise
-        return " ".join(("%s" % e or type(e).__name__).split())[:400]
+        text = " ".join(("%s" % e or type(e).__name__).split()).replace(testbed.TOP + "/", "")
+        return text if len(text) <= 400 else text[:200] + " … " + text[-200:]  # what a program says last is often why
 
 
 class Case:
