@@ -35,6 +35,15 @@ def names(w, container):
             for n, e in nets.items() if n not in testbed.PREDEFINED}
 
 
+def handmade(kind, sender, address, token):
+    """A packet by which an ear knows @token."""
+    if kind == "tcp":
+        return packets.ip(sender, address, packets.TCP, packets.syn(sender, address, token, PORT))
+    if kind == "udp":
+        return packets.ip(sender, address, packets.UDP, packets.udp(sender, address, token, PORT, b"probe %d" % token))
+    return packets.ip(sender, address, packets.ICMP, packets.echo_request(False, token, 1))
+
+
 class Ways(probes.Crowd):
     """Listeners and ears in the three places and in @containers. @ports: {container: the TCP ports of its service}."""
 
@@ -149,12 +158,8 @@ class Ways(probes.Crowd):
         with self.w.at(self.places[source]), socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW) as s:
             for sender, kind in itertools.product(senders, ALL):
                 token = next(probes.TOKENS)
-                proto, segment = {
-                    "tcp": lambda: (packets.TCP, packets.syn(sender, address, token, PORT)),
-                    "udp": lambda: (packets.UDP, packets.udp(sender, address, token, PORT, b"probe %d" % token)),
-                    "icmp": lambda: (packets.ICMP, packets.echo_request(False, token, 1))}[kind]()
                 with contextlib.suppress(OSError):
-                    s.sendto(packets.ip(sender, address, proto, segment), (address, 0))
+                    s.sendto(handmade(kind, sender, address, token), (address, 0))
                 out[kind, token] = sender
         return out
 

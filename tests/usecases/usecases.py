@@ -185,8 +185,18 @@ def merged(results):
     return {n: table[n] for n in sorted(table) if n in files()}
 
 
+def glance(table):
+    """How many of the claims that were tried hold."""
+    def of(*many):
+        counted = [[c[e] for rows in many for c in rows.values() if c.get(e, UNTRIED) != UNTRIED] for e in ENGINES]
+        return " | ".join("%d of %d" % (cells.count(HOLDS), len(cells)) if cells else UNTRIED for cells in counted)
+    lines = ["| hold | %s |" % " | ".join(ENGINES), "|---|%s|" % "|".join("---" for _ in ENGINES)]
+    lines += ["| %d. %s | %s |" % (n, title(n, files()[n]), of(rows)) for n, rows in table.items()]
+    return lines + ["| all | %s |" % of(*table.values()), ""]
+
+
 def text_of(table):
-    out, notes = [INTRO], []
+    out, notes = [INTRO, *glance(table)], []
     for number, rows in table.items():
         path = files()[number]
         out.append("## %d. %s\n" % (number, title(number, path)))
