@@ -59,7 +59,7 @@ def title(number, path):
     """As the guide calls the use case; what is not one of its is called as its file's first line says."""
     with open(TOP + "/tests/clients/guide.md") as f:
         m = re.search(r"(?m)^### Use Case %d: (.*)$" % number, f.read())
-    return m[1] if m else re.sub(r"^[^:]*: ", "", ast.get_docstring(tree_of(path)).split("\n")[0]).rstrip(".")
+    return m[1] if m else ast.get_docstring(tree_of(path)).partition(":")[0]
 
 
 # ---- running them ----
