@@ -24,19 +24,11 @@
 #include "loop/loop.h"
 #include "loop/spawn.h"
 #include "messages.h"
+#include "own.h"
 
 #ifndef TEST_DIR
 #error "TEST_DIR is where the helpers in Python are"
 #endif
-
-#define MUST(cond)                                                                                 \
-	do {                                                                                       \
-		if (!(cond)) {                                                                     \
-			fprintf(stderr, "%s:%d: %s: %s\n", __FILE__, __LINE__, #cond,              \
-				strerror(errno));                                                  \
-			abort();                                                                   \
-		}                                                                                  \
-	} while (0)
 
 double now_ms(void)
 {

@@ -7,11 +7,8 @@
 #include <archive_entry.h>
 #include <dirent.h>
 #include <sched.h>
-#include <signal.h>
 #include <sys/mount.h>
-#include <sys/prctl.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 
 #include "base/clock.h"
 #include "base/fs.h"
@@ -19,39 +16,16 @@
 #include "base/jsonw.h"
 #include "image/chain.h"
 #include "image/manifest.h"
-
-#define MUST(cond)                                                                                 \
-	do {                                                                                       \
-		if (!(cond)) {                                                                     \
-			fprintf(stderr, "%s:%d: %s: %s\n", __FILE__, __LINE__, #cond,              \
-				strerror(errno));                                                  \
-			abort();                                                                   \
-		}                                                                                  \
-	} while (0)
+#include "own.h"
 
 #define ARCHIVE_MAX (512u << 20)
 
 /* ---- the world ---- */
 
-/* The rest of the test is the first process of its own; this one cleans up after it. */
-static int own_processes(const char *dir)
+static void clean(const char *dir)
 {
-	int status;
-	pid_t pid;
-
-	if (unshare(CLONE_NEWPID) < 0)
-		return -errno;
-	pid = fork();
-	if (pid < 0)
-		return -errno;
-	if (pid == 0)
-		return prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 ? -errno : 0;
-	while (waitpid(pid, &status, 0) < 0)
-		if (errno != EINTR)
-			_exit(1);
 	if (fs_rm_tree(dir) < 0)
 		fprintf(stderr, "%s stays\n", dir);
-	_exit(WIFEXITED(status) ? WEXITSTATUS(status) : 1);
 }
 
 const char *world_enter(struct world *w)
@@ -63,7 +37,7 @@ const char *world_enter(struct world *w)
 		return "not root";
 	if (!mkdtemp(dir))
 		return "no directory can be made";
-	if (own_processes(dir) < 0 || unshare(CLONE_NEWNS | CLONE_NEWNET) < 0 ||
+	if (own_processes(clean, dir) < 0 || unshare(CLONE_NEWNS | CLONE_NEWNET) < 0 ||
 	    mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
 	    mount("proc", "/proc", "proc", 0, NULL) < 0)
 		return "namespaces cannot be made here";

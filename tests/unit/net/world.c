@@ -7,19 +7,17 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <sched.h>
-#include <signal.h>
 #include <string.h>
 #include <sys/mount.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 
 #include "base/fs.h"
 #include "base/str.h"
 #include "loop/spawn.h"
 #include "netlink/netns.h"
 #include "netlink/rtnl.h"
+#include "own.h"
 #include "tap.h"
 
 static const char resolv_conf[] = "nameserver 192.0.2.53\nsearch example.test\noptions edns0\n";
@@ -48,31 +46,12 @@ static int lo_up(void)
 	return r < 0 ? r : rtnl_link_up(nl, 1, true, NULL);
 }
 
-/* The rest of the test is the first process of its own: whatever it starts ends with it. */
-static int own_processes(void)
-{
-	pid_t pid;
-	int status;
-
-	if (unshare(CLONE_NEWPID) < 0)
-		return -errno;
-	pid = fork();
-	if (pid < 0)
-		return -errno;
-	if (pid == 0)
-		return prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 ? -errno : 0;
-	while (waitpid(pid, &status, 0) < 0)
-		if (errno != EINTR)
-			_exit(1);
-	_exit(WIFEXITED(status) ? WEXITSTATUS(status) : 1);
-}
-
 const char *world_enter(void)
 {
 	if (geteuid() != 0)
 		return "not root";
-	if (own_processes() < 0 || unshare(CLONE_NEWNET | CLONE_NEWNS) < 0 || own_files() < 0 ||
-	    lo_up() < 0)
+	if (own_processes(NULL, NULL) < 0 || unshare(CLONE_NEWNET | CLONE_NEWNS) < 0 ||
+	    own_files() < 0 || lo_up() < 0)
 		return "namespaces cannot be made here";
 	/* with and without br_netfilter: what crosses a bridge meets other hooks */
 	if (getenv("ATOLL_TEST_NO_BRIDGE_NF") &&

@@ -4,16 +4,14 @@
 #include "box.h"
 
 #include <sched.h>
-#include <signal.h>
 #include <string.h>
 #include <sys/mount.h>
-#include <sys/prctl.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 
 #include "base/fs.h"
 #include "base/str.h"
 #include "loop/spawn.h"
+#include "own.h"
 #include "runtime/cgroup.h"
 #include "tap.h"
 
@@ -30,26 +28,6 @@ static const char group[] = "root:x:0:\n"
 			    "nearly:x:30:workers,work\n"
 			    "worker:x:1000:\n";
 
-/* The rest of the test is the first process of its own: whatever it starts ends with it. */
-static int own_processes(void)
-{
-	pid_t pid;
-	int status;
-
-	if (unshare(CLONE_NEWPID) < 0)
-		return -errno;
-	pid = fork();
-	if (pid < 0)
-		return -errno;
-	if (pid == 0)
-		return prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 ? -errno : 0;
-	while (waitpid(pid, &status, 0) < 0)
-		if (errno != EINTR)
-			_exit(1);
-	box_leave();
-	_exit(WIFEXITED(status) ? WEXITSTATUS(status) : 1);
-}
-
 static int own_files(void)
 {
 	if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
@@ -57,6 +35,14 @@ static int own_files(void)
 	if (mount("tmpfs", "/run", "tmpfs", 0, "mode=755") < 0 || mkdir(BOX, 0755) < 0)
 		return -errno;
 	return mount("proc", "/proc", "proc", 0, NULL) < 0 ? -errno : 0;
+}
+
+/* what would outlive the namespaces */
+static void leave(const char *unused)
+{
+	(void)unused;
+	if (cgroup_remove(BOX_PARENT) < 0)
+		printf("# a cgroup %s was left behind\n", BOX_PARENT);
 }
 
 const char *box_enter(bool containers)
@@ -71,7 +57,7 @@ const char *box_enter(bool containers)
 		return "crun is not installed";
 	if (containers && !fs_exists("/bin/busybox"))
 		return "no /bin/busybox";
-	if (own_processes() < 0 ||
+	if (own_processes(leave, NULL) < 0 ||
 	    unshare(CLONE_NEWNET | CLONE_NEWNS | CLONE_NEWUTS | CLONE_NEWIPC) < 0 ||
 	    own_files() < 0)
 		return "namespaces cannot be made here";
@@ -80,12 +66,6 @@ const char *box_enter(bool containers)
 	    umount2("/sys/fs/cgroup/unified", MNT_DETACH) < 0)
 		return "the v2 cgroup mount cannot be taken away here";
 	return box_rootfs() < 0 ? "the root file system cannot be made" : NULL;
-}
-
-void box_leave(void)
-{
-	if (cgroup_remove(BOX_PARENT) < 0)
-		printf("# a cgroup %s was left behind\n", BOX_PARENT);
 }
 
 static int put(const char *path, const char *text, size_t len)

@@ -15,7 +15,6 @@
 #define BOX_ID	   "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
 
 const char *box_enter(bool containers); /* NULL, or why not (for tap_skip_all) */
-void box_leave(void);			/* what would outlive the namespaces: cgroups */
 int box_rootfs(void);			/* makes it; 0/-errno */
 struct runtime box_runtime(void);
 
