@@ -119,12 +119,13 @@ void settle(int ms)
 static int on_output(int stream, const char *data, size_t len, void *d)
 {
 	struct heard *h = d;
-	bool pause = h->pause_next;
-
 	h->early += !h->ready;
 	(void)buf_add(stream == 1 ? &h->out : &h->err, data, len);
-	h->pause_next = false;
-	return pause;
+	if (!h->pause_at || h->out.len < h->pause_at)
+		return 0;
+	h->pause_at = 0;
+	h->pauses++;
+	return 1;
 }
 
 static void on_closed(void *d)

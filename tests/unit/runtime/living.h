@@ -18,7 +18,8 @@ struct heard {
 	struct buf out, err;
 	struct rt_attach *attach;
 	int closed, early; /* early: output before its owner was told that it is there */
-	bool pause_next;   /* output() asks for a pause */
+	size_t pause_at;   /* output() asks for a pause when so much has come, 0: for none */
+	int pauses;
 	bool ready;
 };
 

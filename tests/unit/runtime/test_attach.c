@@ -127,19 +127,16 @@ static void test_pause(void)
 	life_init(&l);
 	s = life_spec(&l, sh("dd if=/dev/zero bs=1024 count=600 2>/dev/null; echo x >/done"));
 	ok(life_create(&l, &s, NULL) && life_attach(&l), "made");
-	l.heard.pause_next = true;
-	ok(life_start(&l), "runs");
+	l.heard.pause_at = 1;
+	ok(life_start(&l) && until(&l.heard.pauses, 1), "runs");
 	settle(300);
 	before = l.heard.out.len;
 	ok(before > 0 && before <= 32768 && l.exits == 0, "the pause holds it up");
+	l.heard.pause_at = 450 * 1024;
 	rt_attach_resume(l.heard.attach);
-	while (l.heard.out.len < 450 * 1024 && loop_run_once(loop, 100) >= 0)
-		;
-	l.heard.pause_next = true;
-	ok(until(&l.exits, 1), "its exit is told although the reader pauses");
+	ok(until(&l.heard.pauses, 2) && until(&l.exits, 1),
+	   "its exit is told although the reader pauses");
 	is_int(l.exit_code, 0, "with its code");
-	while (l.heard.pause_next && loop_run_once(loop, 100) >= 0)
-		; /* the exit may be told before the piece at which it pauses */
 	before = l.heard.out.len;
 	for (int64_t end = clock_mono_ns() + 100 * NS_PER_MS; clock_mono_ns() < end; turns++)
 		(void)loop_run_once(loop, 50);
