@@ -164,16 +164,23 @@ class Ways(probes.Crowd):
         return out
 
     def arrived(self, target, forged, wait=WAIT):
-        """The senders of those packets that @target hears."""
+        """Those packets that @target hears, as forge() returns them."""
         def heard():
-            return {sender for what, sender in forged.items() if (target, *what) in self.heard}
+            return {what: sender for what, sender in forged.items() if (target, *what) in self.heard}
         with contextlib.suppress(Failed):
-            until(lambda: heard() == set(forged.values()), "the packets", wait)
+            until(lambda: heard() == forged, "the packets", wait)
         return heard()
 
-    def lies(self, source, target, senders, address, wait=WAIT):
-        """The senders of @senders with which a packet of @source comes to @target."""
-        return self.arrived(target, self.forge(source, address, senders), wait)
+    def lies(self, source, target, senders, address):
+        """Those packets of @source that come to @target, with whichever sender of @senders."""
+        return self.arrived(target, self.forge(source, address, senders))
+
+    def by_hand(self, source, target, sender, address):
+        """The control of lies: made by hand, with @source's own address, packets of each kind come to @target."""
+        def come():
+            forged = self.forge(source, address, [sender])
+            return self.arrived(target, forged, 1) == forged
+        return soon(come)
 
     def hops(self, source):
         """Each way that a route of a container may take: its networks' gateways, each neighbour, the wire itself."""
@@ -216,7 +223,7 @@ class Ways(probes.Crowd):
         """@says: what the guide says of it."""
         near = next(c for c in self.at if c != target and network in self.at[c])
         case.forbidden("%s: root in %s, with routes of its own and borrowed sources, gets nothing to %s on %s" % (says, source, target, network),
-                       lambda: soon(self.lies, near, target, [self.at[near][network]], self.at[target][network], 1),
+                       lambda: self.by_hand(near, target, self.at[near][network], self.at[target][network]),
                        lambda: self.break_in(source, target, network))
 
 

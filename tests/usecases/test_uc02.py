@@ -23,13 +23,13 @@ DATABASE = "postgres://postgres:securepass@postgres-db:5432/appdb"
 def ready(w):
     for name, port in PORTS.items():
         w.listening(name, port, 60)
-    until(lambda: healthy(w, "host"), "the API is healthy", 30)
+    until(lambda: health(w, "host") == 200, "the API is healthy", 30)
     until(lambda: psql(w, "select 1").returncode == 0, "the database lets the API in", 60, 0.2)
 
 
-def healthy(w, place):
-    """Does the API answer, at its address on the backend network?"""
-    return status(w, place, "http://%s:3000/health" % w.address("api-server", "backend-net"), wait=1) == 200
+def health(w, place):
+    """The status with which the API answers, at its address on the backend network."""
+    return status(w, place, "http://%s:3000/health" % w.address("api-server", "backend-net"), wait=1)
 
 
 def psql(w, sql, at="api-server"):
@@ -105,7 +105,7 @@ def benefits(case):
         return postgres_answers(w, "c:" + place, w.address("postgres-db"))
 
     def backend(place):
-        return healthy(w, "c:" + place)
+        return health(w, "c:" + place)
     for text, reaches, who, others in (
             ("Frontend CANNOT directly access database", database, "api-server", ["web-ui"]),
             ("Frontend CANNOT directly access backend APIs", backend, "api-gateway", ["web-ui"]),
