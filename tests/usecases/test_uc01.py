@@ -8,14 +8,15 @@ import sys
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../lib"))
 from testbed import *  # noqa: E402,F403
 import usecase  # noqa: E402
+from talk import open_ports  # noqa: E402
 from usecase import guide  # noqa: E402
+from ways import OUTSIDE, Ways, soon  # noqa: E402
 
 NET, OTHER = "ecommerce-net", "other-net"
 EXAMPLE = TOP + "/examples/uc01-microservices"
 # as the guide's picture has them
 PORTS = {"user-service": 5000, "product-service": 3000, "order-service": 8000, "payment-service": 8080,
          "inventory-service": 4000, "notification-service": 9000}
-UDP_PORT = 5353
 
 
 def answer(w, container, path, network=NET, port=None):
@@ -91,56 +92,24 @@ def discovery(case):
 
 # ---- isolation ----
 
-def able(fn, *args):
-    """A control: what may be late where the machine has other work."""
-    return until(lambda: fn(*args), "a control", 20)
-
-
 def isolation(case):
-    w = case.w
-    ip, inside = w.address("payment-service", NET), "c:order-service"
-    foreign = w.address("other-app", OTHER)
-    echo = w.udp_echo("payment-service", UDP_PORT)
-
-    def tcp(place, to=ip, port=8080):
-        return w.tcp_reach(place, to, port)
-
-    def udp(place):
-        return w.udp(place, ip, UDP_PORT)
-
-    try:
-        case.forbidden("Isolation: another application does not find a service by its name",
-                       lambda: w.resolve("order-service", "payment-service") == [ip], lambda: w.resolve("other-app", "payment-service"))
-        for place, who in (("c:other-app", "another application"), ("c:plain-app", "a container on the default network"),
-                           ("lan", "a machine of the LAN"), ("internet", "the internet")):
-            case.forbidden("Isolation: %s does not reach a service by address, TCP" % who, lambda: able(tcp, inside), lambda: tcp(place))
-            case.forbidden("Isolation: %s does not reach a service by address, UDP" % who, lambda: able(udp, inside), lambda: udp(place))
-            case.forbidden("Isolation: %s does not reach a service by address, ICMP" % who,
-                           lambda: able(w.ping, inside, ip), lambda: w.ping(place, ip))
-        case.forbidden("Isolation: a service does not reach another application",
-                       lambda: able(tcp, "host", foreign, 3000), lambda: tcp(inside, foreign, 3000))
+    w, service = case.w, "payment-service"
+    ip = w.address(service, NET)
+    with Ways(w, *PORTS, "other-app", "plain-app", ports={**{n: [p] for n, p in PORTS.items()}, "other-app": [3000]}) as ways:
+        case.claim("Isolation: another application does not find a service by its name", ways.none, [("other-app", n) for n in PORTS], ["dns"])
+        for source, who in (("other-app", "another application"), ("plain-app", "a container on the default network"),
+                            ("lan", "a machine of the LAN"), ("internet", "the internet")):
+            for proto in ("TCP", "UDP", "ICMP"):
+                case.claim("Isolation: %s does not reach a service by address, %s" % (who, proto), ways.none,
+                           [(source, n) for n in PORTS], [proto.lower()])
+        case.claim("Isolation: a service does not reach another application", ways.none, [(n, "other-app") for n in PORTS])
         case.forbidden("Isolation: who takes over another application does not get in with routes of its own either",
-                       lambda: able(tcp, inside), lambda: taken_over(w, ip))
-        for place in ("lan", "internet"):
-            case.forbidden("Isolation: nothing of it is published on the host, seen from %s" % place, lambda: able(tcp, "host"),
-                           lambda: any(tcp(place, HOST_UP, p) for p in PORTS.values()))
-        case.claim("The host reaches its own containers, as Docker's does", lambda: able(tcp, "host") and able(udp, "host") and able(w.ping, "host", ip))
-    finally:
-        echo.close()
-
-
-def taken_over(w, ip):
-    """Root in the other application's network namespace tries each way: the gateway, the wire, a borrowed source."""
-    gateway = w.network(OTHER)["IPAM"]["Config"][0]["Gateway"]
-    subnet = w.network(NET)["IPAM"]["Config"][0]["Subnet"]
-    for route in ("via %s" % gateway, "dev eth0 scope link", "via %s src %s" % (gateway, w.address("other-app", OTHER))):
-        w.ip("c:other-app", "route replace %s %s" % (subnet, route))
-        try:
-            if w.tcp_reach("c:other-app", ip, 8080):
-                return True
-        finally:
-            w.ip("c:other-app", "route del %s" % subnet)
-    return False
+                       lambda: ways.by_hand("order-service", service, w.address("order-service", NET), ip),
+                       lambda: ways.break_in("other-app", service, NET))
+        for place in OUTSIDE:
+            case.forbidden("Isolation: nothing of it is published on the host, seen from %s" % place, lambda: soon(w.tcp_reach, "host", ip, 8080),
+                           lambda: open_ports(w, place, PORTS.values()))
+        case.claim("The host reaches its own containers, as Docker's does", ways.reaches, "host", service)
 
 
 def others(case):
