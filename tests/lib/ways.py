@@ -175,11 +175,10 @@ class Ways(probes.Crowd):
         """Those packets of @source that come to @target, with whichever sender of @senders."""
         return self.arrived(target, self.forge(source, address, senders))
 
-    def by_hand(self, source, target, sender, address):
-        """The control of lies: made by hand, with @source's own address, packets of each kind come to @target."""
+    def by_hand(self, source, target, address):
+        """The control of lies: made by hand, with an address of @source's own, packets of each kind come to @target."""
         def come():
-            forged = self.forge(source, address, [sender])
-            return self.arrived(target, forged, 1) == forged
+            return {kind for kind, _ in self.arrived(target, self.forge(source, address, self.at[source].values()), 1)} == set(ALL)
         return soon(come)
 
     def hops(self, source):
@@ -223,7 +222,7 @@ class Ways(probes.Crowd):
         """@says: what the guide says of it."""
         near = next(c for c in self.at if c != target and network in self.at[c])
         case.forbidden("%s: root in %s, with routes of its own and borrowed sources, gets nothing to %s on %s" % (says, source, target, network),
-                       lambda: self.by_hand(near, target, self.at[near][network], self.at[target][network]),
+                       lambda: self.by_hand(near, target, self.at[target][network]),
                        lambda: self.break_in(source, target, network))
 
 

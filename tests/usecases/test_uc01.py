@@ -104,7 +104,7 @@ def isolation(case):
                            [(source, n) for n in PORTS], [proto.lower()])
         case.claim("Isolation: a service does not reach another application", ways.none, [(n, "other-app") for n in PORTS])
         case.forbidden("Isolation: who takes over another application does not get in with routes of its own either",
-                       lambda: ways.by_hand("order-service", service, w.address("order-service", NET), ip),
+                       lambda: ways.by_hand("order-service", service, ip),
                        lambda: ways.break_in("other-app", service, NET))
         for place in OUTSIDE:
             case.forbidden("Isolation: nothing of it is published on the host, seen from %s" % place, lambda: soon(w.tcp_reach, "host", ip, 8080),

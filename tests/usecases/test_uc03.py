@@ -107,7 +107,7 @@ def compromised(case, way):
                    lambda: way.all(APP, PROXY, w.address(PROXY)),
                    lambda: with_route(ways.gateway(w, INSIDE), PROXY, w.address(PROXY)))
     case.forbidden("a compromised database cannot send data out in packets made by hand, whatever sender they bear",
-                   lambda: way.by_hand(APP, "internet", w.address(APP, OUTSIDE), INTERNET), lies)
+                   lambda: way.by_hand(APP, "internet", INTERNET), lies)
     case.forbidden("a compromised database cannot use app-server as its router",
                    lambda: way.all(APP, "internet", INTERNET), lambda: with_route(w.address(APP, INSIDE), "internet", INTERNET))
     case.forbidden("a compromised database cannot ask a DNS server in the internet",
@@ -131,7 +131,7 @@ def into(case, way):
     case.forbidden("the host's own programs cannot reach the database", lambda: way.all(APP, DB, ip, ("tcp", "udp")),
                    lambda: way.open("host", DB, ip, ("tcp", "udp")))
     case.forbidden("the internet cannot send to the database with a neighbour's address as the sender",
-                   lambda: way.by_hand(APP, DB, w.address(APP, INSIDE), ip), lambda: way.lies("internet", DB, [w.address(APP, INSIDE)], ip))
+                   lambda: way.by_hand(APP, DB, ip), lambda: way.lies("internet", DB, [w.address(APP, INSIDE)], ip))
 
 
 def dual_homed(case, way):
