@@ -92,7 +92,7 @@ def run(number, path, engine, build):
     names, said, code = tests_of(path, engine), "", 0
     try:
         # where another engine breaks in one test, the next one has a sandbox of its own
-        for some in [names] if engine == "atolld" else [[n] for n in names]:
+        for some in [[n] for n in names] if engine != "atolld" and names else [names]:
             r = subprocess.run([PYTHON, path, *some], env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                                stderr=subprocess.STDOUT, text=True, errors="replace", timeout=1800)
             said, code = said + r.stdout, code or r.returncode
