@@ -43,4 +43,6 @@ const server = http.createServer((req, res) => {
 	answer(req, res).catch((e) => say(res, 500, { error: e.message }));
 });
 process.on("SIGTERM", () => process.exit(0)); // process 1 of a container has no default action
+// Longer than clients keep a connection that is not used: what is sent as the server closes it is lost.
+server.keepAliveTimeout = 65000;
 server.listen(3000, () => console.log("listening on port 3000"));
